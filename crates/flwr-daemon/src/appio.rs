@@ -14,8 +14,8 @@ mod place;
 mod sockets;
 mod tls;
 
-pub use channel::{AppChannel, AppChannels};
 pub(crate) use channel::Opened;
+pub use channel::{AppChannel, AppChannels};
 pub use holders::{Holders, Readmission};
 pub use launchers::{Launchers, LaunchersError};
 pub use origin::Origin;

@@ -112,7 +112,12 @@ impl Sealed {
         let most = limit as u64;
         let announced = match usize::try_from(length) {
             Ok(announced) if announced <= limit => announced,
-            _ => return Err(Refused::TooLong { length, limit: most }),
+            _ => {
+                return Err(Refused::TooLong {
+                    length,
+                    limit: most,
+                });
+            }
         };
         // Other files have no seals at all.
         let seals = fcntl_get_seals(&file).map_err(|_| Refused::NoMemory)?;

@@ -101,9 +101,10 @@ fn a_sealed_body_cannot_change() {
     let mapped = Sealed::check(file, 4, LIMIT).unwrap().map().unwrap();
     assert!(writer.write_all_at(b"else", 0).is_err());
     assert!(writer.set_len(2).is_err() && writer.set_len(8).is_err());
-    let other = File::options()
-        .write(true)
-        .open(format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&writer)));
+    let other = File::options().write(true).open(format!(
+        "/proc/self/fd/{}",
+        rustix::fd::AsRawFd::as_raw_fd(&writer)
+    ));
     assert!(other.is_err() || other.unwrap().write_all_at(b"else", 0).is_err());
     assert!(fcntl_add_seals(&writer, SealFlags::FUTURE_WRITE).is_err());
     assert_eq!(mapped, "body");
@@ -113,7 +114,10 @@ fn a_sealed_body_cannot_change() {
 fn a_file_with_a_writable_mapping_cannot_be_sealed() {
     let draft = draft(b"body");
     let Draft(file) = &draft;
-    #[expect(unsafe_code, reason = "a sender that wants to write after it has sealed")]
+    #[expect(
+        unsafe_code,
+        reason = "a sender that wants to write after it has sealed"
+    )]
     // SAFETY: nobody else has the file.
     let mapping = unsafe { MmapOptions::new().map_mut(file) }.unwrap();
     assert!(draft.seal().is_err());

@@ -32,7 +32,10 @@ fn run(federation: &Federation, config: &str) -> Outcome {
 
 /// The lines with the hash of each round.
 fn rounds(outcome: &Outcome) -> Vec<String> {
-    let lines = outcome.text.lines().filter(|line| line.contains("answers, "));
+    let lines = outcome
+        .text
+        .lines()
+        .filter(|line| line.contains("answers, "));
     lines.map(str::to_owned).collect()
 }
 

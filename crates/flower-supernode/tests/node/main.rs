@@ -1,6 +1,5 @@
 //! A whole SuperNode in this process, between a fake SuperLink (`fleet`) and fake ClientApps:
 //! shell scripts in subprocess isolation, gRPC calls of the test's own in process isolation.
-
 #![expect(
     clippy::disallowed_methods,
     reason = "tests start peers that end with the test, and wait with deadlines"

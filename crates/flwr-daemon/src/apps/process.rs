@@ -12,10 +12,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::command::Stdin;
 use super::keeper::{self, Life};
 use super::leftovers::Kept;
 use super::tail::{Tail, pass_on};
-use super::command::Stdin;
 use super::{AppCommand, Error, Exit, Identity, Watchers};
 use crate::appio::Opened;
 use crate::console::Console;

@@ -73,13 +73,7 @@ pub(super) async fn of(id: u64, wire: Wire, response: Response<Body>) -> io::Res
     })
 }
 
-fn failed(
-    id: u64,
-    wire: Wire,
-    status: StatusCode,
-    code: &str,
-    why: &str,
-) -> io::Result<Outgoing> {
+fn failed(id: u64, wire: Wire, status: StatusCode, code: &str, why: &str) -> io::Result<Outgoing> {
     match wire {
         Wire::Grpc => {
             let headers = [("grpc-status", code), ("grpc-message", why)];

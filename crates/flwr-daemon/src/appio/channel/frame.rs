@@ -97,7 +97,10 @@ mod tests {
     fn a_call_is_read() {
         let head = r#"{"id": 7, "wire": "grpc", "path": "/a/B", "headers": [["k", "v"]]}"#;
         let (call, body) = read(packet(head, b"body")).unwrap();
-        assert_eq!((call.id, call.wire, call.path.as_str()), (7, Wire::Grpc, "/a/B"));
+        assert_eq!(
+            (call.id, call.wire, call.path.as_str()),
+            (7, Wire::Grpc, "/a/B")
+        );
         assert_eq!(call.headers, [("k".to_owned(), "v".to_owned())]);
         assert_eq!((call.size, body.as_ref()), (None, b"body".as_slice()));
     }

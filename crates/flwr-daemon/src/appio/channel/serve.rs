@@ -126,8 +126,5 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, String> {
 
 fn tell(peer: &Peer, error: &(dyn std::error::Error + 'static)) {
     let pid = peer.process.as_ref().map(|process| process.pid);
-    warn!(
-        pid,
-        error, "the native channel of an app process is closed"
-    );
+    warn!(pid, error, "the native channel of an app process is closed");
 }

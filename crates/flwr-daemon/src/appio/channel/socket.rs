@@ -69,7 +69,9 @@ impl Socket {
         }
         let cut = ReturnFlags::TRUNC | ReturnFlags::CTRUNC;
         if received.flags.intersects(cut) || descriptors.len() > 1 {
-            return Err(io::Error::other("a packet with too many bytes or descriptors"));
+            return Err(io::Error::other(
+                "a packet with too many bytes or descriptors",
+            ));
         }
         if received.bytes == 0 && descriptors.is_empty() {
             return Ok(None);

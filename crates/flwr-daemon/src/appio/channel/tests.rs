@@ -157,13 +157,25 @@ fn header<'a>(head: &'a Value, name: &str) -> Option<&'a str> {
 #[tokio::test]
 async fn a_body_of_any_length_goes_there_and_back() {
     let process = Process::start();
-    for length in [0, 1, 1000, 1001, 64 << 10, (64 << 10) + 1, 20 << 20, (20 << 20) + 1] {
+    for length in [
+        0,
+        1,
+        1000,
+        1001,
+        64 << 10,
+        (64 << 10) + 1,
+        20 << 20,
+        (20 << 20) + 1,
+    ] {
         let body = b"0123456".repeat(length / 7 + 1);
         for (wire, prefix) in [("http", 0), ("grpc", 5)] {
             let (head, echoed) = process.call(wire, &body[..length]).await;
             assert!(echoed == body[..length], "{wire} {length}");
             assert_eq!((&head["id"], &head["status"]), (&json!(1), &json!(200)));
-            assert_eq!(header(&head, "length"), Some(&*(length + prefix).to_string()));
+            assert_eq!(
+                header(&head, "length"),
+                Some(&*(length + prefix).to_string())
+            );
             assert_eq!(header(&head, "pid"), Some("7"));
         }
     }
@@ -189,7 +201,12 @@ async fn a_body_that_is_not_what_its_call_says_is_refused() {
         OwnedFd::from(file)
     };
     let cases = [
-        (json!(5000), b"".as_slice(), vec![sealed(&[7; 4096])], "4096 bytes, and 5000"),
+        (
+            json!(5000),
+            b"".as_slice(),
+            vec![sealed(&[7; 4096])],
+            "4096 bytes, and 5000",
+        ),
         (json!(4096), b"", vec![draft()], "not sealed"),
         (json!(MOST_BYTES + 1), b"", vec![sealed(b"")], "at most"),
         (json!(4096), b"more", vec![sealed(&[7; 4096])], "must be in"),

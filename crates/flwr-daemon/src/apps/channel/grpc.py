@@ -136,7 +136,8 @@ def grpc_maker(grpc):
                 call = self._connected().with_call
                 return call(request, timeout, metadata, *arguments, **named)
             except Lost:
-                raise Failure(grpc.StatusCode.UNAVAILABLE, "the daemon closed the channel") from None
+                why = "the daemon closed the channel"
+                raise Failure(grpc.StatusCode.UNAVAILABLE, why) from None
             except Late:
                 raise Failure(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from None
             with body:
@@ -152,7 +153,8 @@ def grpc_maker(grpc):
             except Lost:
                 raise Failure(grpc.StatusCode.UNAVAILABLE, "the answer cannot be read") from None
             except Exception:
-                raise Failure(grpc.StatusCode.INTERNAL, "Exception deserializing response!") from None
+                why = "Exception deserializing response!"
+                raise Failure(grpc.StatusCode.INTERNAL, why) from None
             return answer, Outcome(code, "", head["headers"])
 
     class Channel(grpc.Channel):

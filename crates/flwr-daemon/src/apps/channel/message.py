@@ -1,5 +1,5 @@
-# Messages of protobuf. Most of a large message is one field of bytes. Such a field is written and read
-# here: protobuf would copy it twice, and the framework knows no other way to it.
+# Messages of protobuf. Most of a large message is one field of bytes. Such a field is written and
+# read here: protobuf would copy it twice, and the framework knows no other way to it.
 
 
 def varint(number):
