@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flwr_client::channel::{self, Trust};
+use flwr_client::channel;
 use flwr_daemon::appio::{AppChannel, AppChannels, AppTls};
 use flwr_daemon::apps::Watchers;
 use flwr_daemon::clock::{Clock, SystemClock};
