@@ -119,7 +119,7 @@ impl AppCommand {
         if self.token.is_none() && !self.told.is_empty() && self.channels.is_some() {
             let (ours, theirs) = UnixStream::pair()?;
             // The variables are in the environment already.
-            let channel = self.tell(&ours, BTreeMap::new())?;
+            let channel = self.tell(&ours, &BTreeMap::new())?;
             let stdio = OwnedFd::from(theirs).into();
             return Ok(Stdin { stdio, channel });
         }
@@ -156,7 +156,7 @@ impl AppCommand {
     pub(super) fn tell(
         &self,
         socket: &UnixStream,
-        environment: BTreeMap<Cow<'_, str>, Cow<'_, str>>,
+        environment: &BTreeMap<Cow<'_, str>, Cow<'_, str>>,
     ) -> io::Result<Option<Opened>> {
         let mut told = json!({"arguments": self.own_arguments(), "environment": environment});
         let mut files = Vec::new();

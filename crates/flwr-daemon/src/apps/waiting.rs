@@ -110,7 +110,7 @@ impl WaitingApp {
         if self.child.as_mut().ok_or_else(gone)?.try_wait()?.is_some() {
             return Err(gone());
         }
-        command.tell(&self.stdin, command.environment())
+        command.tell(&self.stdin, &command.environment())
     }
 }
 

@@ -74,7 +74,7 @@ async fn answer(
     peer: Peer,
 ) -> io::Result<Outgoing> {
     let (id, wire) = (call.id, call.wire);
-    let request = match request(call, packet, peer) {
+    let request = match request(&call, packet, peer) {
         Ok(request) => request,
         Err(why) => {
             warn!("refused a call of an app process: {why}");
@@ -92,8 +92,8 @@ async fn answer(
 }
 
 /// The call as a request, or why there is none.
-fn request(call: Call, packet: Packet, peer: Peer) -> Result<Request<Body>, String> {
-    let Call { wire, size, .. } = call;
+fn request(call: &Call, packet: Packet, peer: Peer) -> Result<Request<Body>, String> {
+    let Call { wire, size, .. } = *call;
     let body = match (size, packet.body) {
         (None, None) => Incoming::here(wire, packet.bytes),
         (Some(size), Some(file)) if packet.bytes.is_empty() => {
