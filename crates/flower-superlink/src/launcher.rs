@@ -10,6 +10,7 @@ use std::time::Duration;
 use flwr_core::cause::chain;
 use flwr_core::id::RunId;
 use flwr_core::run::{Outcome, Phase};
+use flwr_daemon::appio::AppChannels;
 use flwr_daemon::apps::{
     AppCommand, AppProcess, Exit, MissingModule, Program, Watchers, install, serverapp_command,
 };
@@ -59,6 +60,8 @@ pub struct Parts {
     pub way: Way,
     /// Whether a run whose process is gone begins again.
     pub resume_runs: bool,
+    /// The native channels of the processes. Without them the processes connect to the address.
+    pub channels: Option<AppChannels>,
 }
 
 /// Starts a ServerApp process for each pending run.
@@ -74,6 +77,7 @@ pub struct Launcher {
     /// The turn of a process that asks for its run; `None` where they have tokens.
     turns: Option<Arc<Semaphore>>,
     resume_runs: bool,
+    channels: Option<AppChannels>,
 }
 
 impl Launcher {
@@ -89,6 +93,7 @@ impl Launcher {
             ahead,
             way,
             resume_runs,
+            channels,
         } = parts;
         let prepared = PreparedApps::new(&program, flwr_dir.as_deref(), outputs.as_deref(), ahead);
         Self {
@@ -101,6 +106,7 @@ impl Launcher {
             watchers: Watchers::new(),
             turns: (way == Way::Tokenless).then(|| Arc::new(Semaphore::new(1))),
             resume_runs,
+            channels,
         }
     }
 
@@ -198,13 +204,14 @@ impl Launcher {
         token: &str,
     ) -> std::result::Result<AppProcess, flwr_daemon::apps::Error> {
         let parent = self.outputs.is_none().then(std::process::id);
-        let command = serverapp_command(
+        let mut command = serverapp_command(
             &self.program,
             &self.serverappio_address,
             token,
             parent,
             self.flwr_dir.as_deref(),
         );
+        command.channels.clone_from(&self.channels);
         self.start(run, &command).await
     }
 
@@ -216,8 +223,7 @@ impl Launcher {
         let output = self.output_of(run);
         let app = self
             .prepared
-            .start(command, output.as_deref(), &self.watchers)
-            .await?;
+            .start(command, output.as_deref(), &self.watchers)?;
         info!(pid = app.id(), "ServerApp started");
         Ok(app)
     }

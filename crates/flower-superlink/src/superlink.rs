@@ -143,7 +143,7 @@ impl SuperLink {
         workers.start(&config, outputs.as_deref());
         workers.spawn(|_, stopper| renewals.clone().run(stopper));
         workers.watch_others(&config, &reloaded);
-        warnings.extend(workers.launch(config, &addresses, outputs));
+        warnings.extend(workers.launch(config, &addresses, outputs, &host));
         Ok(Self {
             link,
             addresses,

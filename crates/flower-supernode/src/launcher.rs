@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use flwr_core::id::RunId;
+use flwr_daemon::appio::AppChannels;
 use flwr_daemon::apps::{
     self, AppBundle, AppProcess, Place, Program, Token, Watchers, app_environment,
     clientapp_command,
@@ -36,6 +37,8 @@ pub(crate) enum Launcher {
         place: Place,
         /// The watchers of these processes.
         watchers: Watchers,
+        /// Their native channels. Without them the processes connect to the address.
+        channels: Option<AppChannels>,
     },
     /// Somebody else's processes ask for work.
     Process,
@@ -47,6 +50,7 @@ impl Launcher {
         reachable: SocketAddr,
         flwr_dir: Option<PathBuf>,
         watchers: Watchers,
+        channels: Option<AppChannels>,
     ) -> Self {
         match launch {
             Launch::Subprocess {
@@ -68,6 +72,7 @@ impl Launcher {
                     watchers,
                     address,
                     flwr_dir,
+                    channels,
                     place: match reuse {
                         Reuse::Never => Place::Fresh,
                         Reuse::Run => Place::Server,
@@ -102,19 +107,21 @@ impl Launcher {
             prepared,
             place,
             watchers,
+            channels,
         } = self
         else {
             info!("waiting for a ClientApp process to take the message");
             return Ok(None);
         };
         let token = issue()?;
-        let command = clientapp_command(
+        let mut command = clientapp_command(
             program,
             address,
             token.as_str(),
             std::process::id(),
             flwr_dir.as_deref(),
         );
+        command.channels.clone_from(channels);
         let app = match prepared {
             Some(prepared) => {
                 let app = AppBundle {

@@ -4,15 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flwr_client::channel::{self, Trust};
-use flwr_daemon::appio::AppTls;
+use flwr_client::channel;
+use flwr_daemon::appio::{AppChannel, AppChannels, AppTls};
 use flwr_daemon::apps::Watchers;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
-use flwr_security::private_files;
 use flwr_wire::door::{ClientAppIo, HttpDoors, Runtime, RuntimeDoor};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -20,7 +19,6 @@ use tokio::time::timeout;
 use tonic::service::Routes;
 use tracing::{info, warn};
 
-use crate::args::VERSION;
 use crate::config::{Config, Launch};
 use crate::error::Error;
 use crate::host::Host;
@@ -29,8 +27,10 @@ use crate::store::Store;
 use crate::upstream::{Lasting, Learning, NoAnswer, NotJoined, Renewing, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
+mod facts;
 mod fresh;
 
+use facts::log_facts;
 use fresh::{learning, renewals, renewing};
 
 const HEALTH: Service = Service {
@@ -88,7 +88,11 @@ impl SuperNode {
         let routes = Routes::new(RuntimeDoor::<_, ClientAppIo>::new(host.clone()))
             .add_service(RuntimeDoor::<_, Runtime>::for_clientapps(host.clone()));
         let runtime = RuntimeDoor::<_, Runtime>::for_clientapps(host.clone());
-        let listener = listener.with_http1(HttpDoors::new().with(runtime));
+        let doors = HttpDoors::new().with(runtime);
+        let address = clientappio.reachable().to_string();
+        let channels = (config.clientappio.channel == AppChannel::Native)
+            .then(|| AppChannels::new(address, routes.clone(), doors.clone()));
+        let listener = listener.with_http1(doors);
         serve(&mut servers, listener, routes, &servers_stopper);
         if let Some(listener) = health {
             serve(
@@ -120,6 +124,7 @@ impl SuperNode {
             clientappio.reachable(),
             config.flwr_dir,
             watchers.clone(),
+            channels,
         );
         let parts = WorkerParts {
             upstream: upstream.clone(),
@@ -333,64 +338,4 @@ async fn keep_trust(upstream: Upstream, learning: Learning, stopper: Stopper) ->
 async fn keep_fresh(renewals: Renewals, stopper: Stopper) -> Result<(), Error> {
     renewals.run(stopper).await;
     Ok(())
-}
-
-fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
-    let key = config.key.path.as_ref();
-    let key_origin = key.map_or("made for this start".to_owned(), |path| {
-        path.display().to_string()
-    });
-    let isolation = match &config.launch {
-        Launch::Subprocess { program, .. } => {
-            format!("subprocess, starting {}", program.shown())
-        }
-        Launch::Process => {
-            let reach = if clientappio.is_loopback() {
-                " of this machine; --ssl-certfile or --allow-plaintext-appio opens it to others"
-            } else {
-                ""
-            };
-            format!("process, waiting for your flower-superexec or flwr-clientapp{reach}")
-        }
-    };
-    info!("Flower SuperNode {VERSION}");
-    info!(
-        "SuperLink {}, {} (trusted certificates: {})",
-        config.superlink, config.route, config.trust_origin
-    );
-    if let Some(remembered) = &config.remembered {
-        info!("remembered: {remembered}");
-    }
-    if let Some(port) = config.other_port {
-        info!("where nothing listens there, port {port} is tried (--superlink names another)");
-    }
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
-    if matches!(config.trust, Trust::Plaintext) {
-        warn!(
-            "--insecure: everybody between here and {} can read and change what is sent",
-            config.superlink
-        );
-    }
-    if let Trust::Tls(tls) = &config.trust {
-        for warning in tls.warnings() {
-            warn!("{warning}");
-        }
-    }
-    info!(
-        "key {} ({key_origin})",
-        config.key.private.public_key().fingerprint()
-    );
-    if let Some(warning) = key.and_then(|path| private_files::exposed(path)) {
-        warn!("{warning}");
-    }
-    if let Some((text, hint)) = config.launch.unprepared() {
-        warn!("{text}; {hint}");
-    }
-    let spoken = AppTls::security(config.clientappio.tls.as_ref());
-    info!("ClientAppIo on {clientappio} ({spoken}; isolation {isolation})");
-    if let Some(address) = health {
-        info!("Health on {address} (plaintext)");
-    }
 }

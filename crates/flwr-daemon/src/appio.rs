@@ -6,6 +6,7 @@
 //! has lost its connection comes back on another and shows nothing: [`Origin`] knows it again, and
 //! [`Holders`] lets it take the place of the lost connection.
 
+mod channel;
 mod holders;
 mod launchers;
 mod origin;
@@ -13,6 +14,8 @@ mod place;
 mod sockets;
 mod tls;
 
+pub(crate) use channel::Opened;
+pub use channel::{AppChannel, AppChannels};
 pub use holders::{Holders, Readmission};
 pub use launchers::{Launchers, LaunchersError};
 pub use origin::Origin;

@@ -40,6 +40,18 @@ pub struct Peer {
     pub standing: Standing,
     /// What was proven over the connection.
     pub proven: Arc<Proven>,
+    /// The process that was started with its end of the connection, if the connection is the native
+    /// channel of an app. The addresses say nothing then.
+    pub process: Option<Arc<Process>>,
+}
+
+/// A process of this machine, distinct from every other one that has or had its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// The process id.
+    pub pid: u32,
+    /// The start time, as the system tells it.
+    pub started: String,
 }
 
 impl Peer {
@@ -55,6 +67,7 @@ impl Peer {
             binding: None,
             standing: Standing::default(),
             proven: Arc::default(),
+            process: None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod accounts;
 mod alike;
 mod backup;
 mod certificates;
+mod channel;
 mod churn;
 mod cli;
 mod cluster;

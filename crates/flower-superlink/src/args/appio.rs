@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use flwr_daemon::appio::AppChannel;
 use flwr_daemon::network::Network;
 
 /// The flags about ServerAppIo, where ServerApp processes connect to.
@@ -14,6 +15,11 @@ pub struct AppIo {
     /// 0.0.0.0:9091]
     #[arg(long, value_name = "HOST:PORT")]
     pub serverappio_api_address: Option<String>,
+
+    /// How the ServerApp processes that are started here call: over a pair of sockets of their own, and
+    /// shared memory (native), or over the port (tcp)
+    #[arg(long, value_enum, default_value_t, hide = true)]
+    pub app_channel: AppChannel,
 
     /// Speak plaintext with ServerApp processes of other machines. Whoever reads the network between
     /// can take their tokens, read models and speak for their runs

@@ -1,7 +1,7 @@
 //! Where ServerAppIo listens and what it speaks, and who may start ServerApps.
 
 use flwr_core::address::Address;
-use flwr_daemon::appio::{AppTls, Launchers, Place, Wanted};
+use flwr_daemon::appio::{AppChannel, AppTls, Launchers, Place, Wanted};
 
 use super::{ConfigError, Way, accounts, address};
 use crate::args::{Args, Isolation};
@@ -27,6 +27,8 @@ pub struct ServerAppIo {
     pub tls: Option<AppTls>,
     /// Who may start ServerApp processes, where that is somebody else.
     pub launchers: Launchers,
+    /// How the processes call that the SuperLink starts.
+    pub channel: AppChannel,
 }
 
 /// How ServerAppIo is served, and what the operator should know of it.
@@ -60,6 +62,7 @@ pub(super) fn appio(args: &Args) -> Result<(ServerAppIo, Vec<String>), ConfigErr
         shares_tls: flags.serverappio_tls && tls.is_none(),
         tls,
         launchers,
+        channel: flags.app_channel,
     };
     Ok((serverappio, warnings.collect()))
 }

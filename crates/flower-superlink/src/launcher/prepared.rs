@@ -52,7 +52,7 @@ impl PreparedApps {
     }
 
     /// Starts the app. Its output goes to the file `output`, where it is to outlive the SuperLink.
-    pub(super) async fn start(
+    pub(super) fn start(
         &self,
         command: &AppCommand,
         output: Option<&Path>,
@@ -60,7 +60,7 @@ impl PreparedApps {
     ) -> Result<AppProcess, Error> {
         let waiting = self.waiting.lock().take();
         if let Some(waiting) = waiting {
-            match waiting.begin(command, output, watchers).await {
+            match waiting.begin(command, output, watchers) {
                 Ok(app) => return Ok(app),
                 Err(error) => {
                     warn!(

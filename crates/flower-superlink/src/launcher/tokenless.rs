@@ -32,11 +32,12 @@ impl Launcher {
     ) -> Result<AppProcess, Error> {
         // The semaphore is never closed; were it, processes would not wait for each other.
         let _turn = turns.acquire().await;
-        let command = tokenless_serverapp_command(
+        let mut command = tokenless_serverapp_command(
             &self.program,
             &self.serverappio_address,
             self.flwr_dir.as_deref(),
         );
+        command.channels.clone_from(&self.channels);
         let app = self.start(run, &command).await?;
         self.link.expect(run, app.identity());
         tokio::select! {

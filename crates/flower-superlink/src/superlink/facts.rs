@@ -47,7 +47,11 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
     };
     let starter = match &config.launch {
         Launch::Subprocess { program, .. } => {
-            format!("isolation subprocess, starting {}", program.shown())
+            format!(
+                "isolation subprocess, starting {}, app channel {}",
+                program.shown(),
+                config.serverappio.channel
+            )
         }
         Launch::Process => format!(
             "isolation process, waiting for flower-superexec or flwr-serverapp{}",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flwr_core::address::Address;
-use flwr_daemon::appio::AppTls;
+use flwr_daemon::appio::{AppChannel, AppChannels, AppTls};
 use flwr_daemon::health;
 use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Strangers};
 use flwr_daemon::stop::Stopper;
@@ -150,6 +150,20 @@ impl Ports {
         }
         servers
     }
+}
+
+/// The native channels of the ServerApps that the SuperLink starts, if they are to have them. What they
+/// reach is what they would reach at `address`.
+pub(super) fn channels(host: &Host, config: &Config, address: &str) -> Option<AppChannels> {
+    if config.serverappio.channel != AppChannel::Native {
+        return None;
+    }
+    let runtime = RuntimeDoor::<_, Runtime>::for_serverapps(host.clone());
+    Some(AppChannels::new(
+        address.to_owned(),
+        serverappio(host.clone(), config),
+        HttpDoors::new().with(runtime),
+    ))
 }
 
 /// The host behind the doors of all ports.

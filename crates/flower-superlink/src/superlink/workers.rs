@@ -7,8 +7,9 @@ use flwr_daemon::stop::Stopper;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{Addresses, alike};
+use super::{Addresses, alike, ports};
 use crate::config::{Config, Launch};
+use crate::host::Host;
 use crate::launcher::{self, Launcher};
 use crate::link::Link;
 use crate::link::state::Takeover;
@@ -88,22 +89,24 @@ impl Workers {
         config: Config,
         addresses: &Addresses,
         outputs: Option<PathBuf>,
+        host: &Host,
     ) -> Option<String> {
         let Launch::Subprocess {
             program,
             ahead,
             way,
-        } = config.launch
+        } = config.launch.clone()
         else {
             return None;
         };
         let reachable = addresses.serverappio.reachable();
-        let (host, serverappio_address) = match &config.advertised {
+        let (name, serverappio_address) = match &config.advertised {
             Some(advertised) => (advertised.host.clone(), advertised.to_string()),
             None => (reachable.ip().to_string(), reachable.to_string()),
         };
+        let channels = ports::channels(host, &config, &serverappio_address);
         let (program, told) = match config.serverappio.tls {
-            Some(tls) => tls.trusted_by(program, &host),
+            Some(tls) => tls.trusted_by(program, &name),
             None => (program, None),
         };
         let launcher = Launcher::new(launcher::Parts {
@@ -115,6 +118,7 @@ impl Workers {
             ahead,
             way,
             resume_runs: config.resume_runs,
+            channels,
         });
         self.spawn(|_, stopper| launcher.run(stopper));
         told

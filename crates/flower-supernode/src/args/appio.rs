@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use flwr_daemon::appio::AppChannel;
 use flwr_daemon::network::Network;
 
 /// The flags about ClientAppIo, where ClientApp processes reach the node.
@@ -13,6 +14,11 @@ pub struct AppIo {
     /// --allow-plaintext-appio [default: 127.0.0.1:9094, with that leave 0.0.0.0:9094]
     #[arg(long, value_name = "HOST:PORT")]
     pub clientappio_api_address: Option<String>,
+
+    /// How the ClientApp processes that are started here call: over a pair of sockets of their own, and
+    /// shared memory (native), or over the port (tcp)
+    #[arg(long, value_enum, default_value_t, hide = true)]
+    pub app_channel: AppChannel,
 
     /// Speak plaintext with ClientApp processes of other machines. Whoever reads the network between
     /// can take their tokens, and read and change models and results

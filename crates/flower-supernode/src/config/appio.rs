@@ -1,7 +1,7 @@
 //! Where ClientAppIo listens and what it speaks, and who may start ClientApps.
 
 use flwr_core::address::Address;
-use flwr_daemon::appio::{AppTls, Launchers, Place, Wanted};
+use flwr_daemon::appio::{AppChannel, AppTls, Launchers, Place, Wanted};
 use flwr_daemon::listen::Service;
 
 use super::{Error, PRIVATE_KEY, address};
@@ -30,6 +30,8 @@ pub struct ClientAppIo {
     pub tls: Option<AppTls>,
     /// Who may start ClientApp processes, where that is somebody else.
     pub launchers: Launchers,
+    /// How the processes call that the node starts.
+    pub channel: AppChannel,
 }
 
 impl ClientAppIo {
@@ -87,6 +89,7 @@ pub(super) fn appio(
         flag,
         tls,
         launchers,
+        channel: flags.app_channel,
     };
     Ok((clientappio, warnings))
 }

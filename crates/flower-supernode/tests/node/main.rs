@@ -1,6 +1,5 @@
 //! A whole SuperNode in this process, between a fake SuperLink (`fleet`) and fake ClientApps:
 //! shell scripts in subprocess isolation, gRPC calls of the test's own in process isolation.
-
 #![expect(
     clippy::disallowed_methods,
     reason = "tests start peers that end with the test, and wait with deadlines"
@@ -31,7 +30,7 @@ use flwr_client::channel::{Route, Trust};
 use flwr_client::retry::Persistence;
 use flwr_core::config::Scalar;
 use flwr_core::object::{Kind, Object, ObjectId};
-use flwr_daemon::appio::Launchers;
+use flwr_daemon::appio::{AppChannel, Launchers};
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::listen::Security;
 use flwr_daemon::stop::Stopper;
@@ -105,6 +104,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         node_config: [("partition-id".to_owned(), Scalar::Int(3))].into(),
         launch: Launch::Process,
         clientappio: ClientAppIo {
+            channel: AppChannel::default(),
             address: "127.0.0.1:0".parse().unwrap(),
             flag: "--clientappio-api-address",
             tls: None,

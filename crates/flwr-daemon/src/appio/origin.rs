@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use flwr_security::peer::Peer;
+use flwr_security::peer::{Peer, Process};
 use rustix::process::Pid;
 use tokio::task::spawn_blocking;
 
@@ -29,6 +29,9 @@ pub struct InvalidOrigin;
 impl Origin {
     /// The origin of a connection.
     pub async fn of(peer: &Peer) -> Self {
+        if let Some(process) = &peer.process {
+            return Self::Process(identity(process));
+        }
         let looked_up = peer.clone();
         let found = spawn_blocking(move || Self::look_up(&looked_up)).await;
         found.unwrap_or_else(|_| Self::Address(peer.address.ip().to_canonical()))
@@ -54,6 +57,9 @@ impl Origin {
     }
 
     fn has(&self, peer: &Peer) -> bool {
+        if let Some(process) = &peer.process {
+            return *self == Self::Process(identity(process));
+        }
         match self {
             Self::Process(identity) => {
                 Socket::of(peer).is_some_and(|socket| is_below(socket, identity))
@@ -67,6 +73,13 @@ impl Origin {
     #[must_use]
     pub const fn is_of_one_app(&self) -> bool {
         matches!(self, Self::Process(_))
+    }
+}
+
+fn identity(process: &Process) -> Identity {
+    Identity {
+        pid: process.pid,
+        started: process.started.clone(),
     }
 }
 

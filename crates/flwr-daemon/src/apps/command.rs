@@ -2,34 +2,58 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::env;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use flwr_programs::Interpreter;
 use rustix::fs::{MemfdFlags, memfd_create};
-use serde_json::json;
+use serde_json::{Value, json};
+use tracing::warn;
 
+use super::forkserver::send_with;
 use super::release::{Home, Program};
 use super::{guard, proxy};
+use crate::appio::{AppChannels, Opened};
 
 /// What runs `flwr-serverapp`.
 const SERVERAPP: &str = concat!(
     include_str!("ahead.py"),
     include_str!("told.py"),
+    include_str!("serverapp/begin.py"),
+    include_str!("channel/line.py"),
+    include_str!("channel/message.py"),
+    include_str!("channel/grpc.py"),
+    include_str!("channel/http.py"),
+    include_str!("channel.py"),
     include_str!("serverapp.py")
 );
 /// What runs `flwr-clientapp`.
 const CLIENTAPP: &str = concat!(
     include_str!("ahead.py"),
     include_str!("told.py"),
+    include_str!("clientapp/begin.py"),
+    include_str!("channel/line.py"),
+    include_str!("channel/message.py"),
+    include_str!("channel/grpc.py"),
+    include_str!("channel/http.py"),
+    include_str!("channel.py"),
     include_str!("clientapp.py")
 );
 
 /// Where a program finds its token that reads it from a file: the file is its stdin.
 const TOKEN_FILE: &str = "/proc/self/fd/0";
+
+/// The variable by which glibc is tuned, and what has it keep 128 MiB of free blocks of up to 32 MiB. Huge
+/// pages (`glibc.malloc.hugetlb`) were tried: where the kernel has none ready they cost more than they save.
+const TUNABLES: &str = "GLIBC_TUNABLES";
+const KEPT_BLOCKS: &str =
+    "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=134217728";
 
 /// Bytes that a pipe takes before somebody reads: 16 pages on Linux, of 4 KiB at least.
 const PIPE: usize = 64 * 1024;
@@ -50,6 +74,15 @@ pub struct AppCommand {
     pub env: Vec<(OsString, OsString)>,
     /// The app's name in logs, e.g. `ClientApp`.
     pub name: String,
+    /// What opens a native channel for the process, if it is to have one. A process that is told
+    /// nothing, as it is no Python script, has none.
+    pub channels: Option<AppChannels>,
+}
+
+/// What a process finds on its stdin, and its native channel, if the end of that is there, too.
+pub(super) struct Stdin {
+    pub(super) stdio: Stdio,
+    pub(super) channel: Option<Opened>,
 }
 
 impl AppCommand {
@@ -82,7 +115,22 @@ impl AppCommand {
 
     /// The stdin of a process that starts with this command. It is empty but for the arguments or
     /// the token that the process reads there.
-    pub(super) fn stdin(&self) -> io::Result<Stdio> {
+    pub(super) fn stdin(&self) -> io::Result<Stdin> {
+        if self.token.is_none() && !self.told.is_empty() && self.channels.is_some() {
+            let (ours, theirs) = UnixStream::pair()?;
+            // The variables are in the environment already.
+            let channel = self.tell(&ours, &BTreeMap::new())?;
+            let stdio = OwnedFd::from(theirs).into();
+            return Ok(Stdin { stdio, channel });
+        }
+        let stdio = self.stdin_without_channel()?;
+        Ok(Stdin {
+            stdio,
+            channel: None,
+        })
+    }
+
+    fn stdin_without_channel(&self) -> io::Result<Stdio> {
         if let Some(token) = &self.token {
             // The program wants a regular file.
             let mut file = File::from(memfd_create("token", MemfdFlags::CLOEXEC)?);
@@ -101,6 +149,47 @@ impl AppCommand {
         let (reader, mut writer) = io::pipe()?;
         writeln!(writer, "{line}")?;
         Ok(reader.into())
+    }
+
+    /// Tells a process its arguments and these variables on this socket, and gives it the end of a
+    /// native channel, if it is to have one. Gives the daemon's end.
+    pub(super) fn tell(
+        &self,
+        socket: &UnixStream,
+        environment: &BTreeMap<Cow<'_, str>, Cow<'_, str>>,
+    ) -> io::Result<Option<Opened>> {
+        let mut told = json!({"arguments": self.own_arguments(), "environment": environment});
+        let mut files = Vec::new();
+        let channel = self.open_channel(&mut told, &mut files);
+        let line = format!("{told}\n");
+        if line.len() > PIPE {
+            return Err(io::ErrorKind::ArgumentListTooLong.into());
+        }
+        match send_with(socket, &line, &files)? == line.len() {
+            true => Ok(channel),
+            false => Err(io::Error::other("it does not listen")),
+        }
+    }
+
+    /// Opens a native channel for a process that is told this, if it is to have one. Its end comes after
+    /// the other files.
+    pub(super) fn open_channel(
+        &self,
+        told: &mut Value,
+        files: &mut Vec<OwnedFd>,
+    ) -> Option<Opened> {
+        let channels = self.channels.as_ref()?;
+        match channels.open() {
+            Ok((channel, theirs)) => {
+                told["channel"] = channels.address().into();
+                files.push(theirs);
+                Some(channel)
+            }
+            Err(error) => {
+                warn!(%error, "an app process gets no native channel, and calls over TCP");
+                None
+            }
+        }
     }
 
     /// The added variables as text, for a prepared process: it runs already and gets them in a
@@ -216,8 +305,12 @@ pub(super) fn waiting_serverapp_command(
         args: Vec::new(),
         told: Vec::new(),
         token: None,
-        env: home_variable(program, flwr_dir).into_iter().collect(),
+        env: home_variable(program, flwr_dir)
+            .into_iter()
+            .chain(kept_blocks())
+            .collect(),
         name: "ServerApp".to_owned(),
+        channels: None,
     };
     Some(interpreted(
         command,
@@ -240,7 +333,24 @@ pub fn app_environment(
     flwr_dir: Option<&Path>,
 ) -> Vec<(OsString, OsString)> {
     let exemptions = proxy::exemptions(address).into_iter();
-    exemptions.chain(home_variable(program, flwr_dir)).collect()
+    exemptions
+        .chain(home_variable(program, flwr_dir))
+        .chain(kept_blocks())
+        .collect()
+}
+
+/// Has glibc keep blocks of the size of a chunk of a model, unless the operator has tuned that. Else each
+/// block of 20 MB is new memory with 5000 page faults, which take five times as long as to write it.
+fn kept_blocks() -> Option<(OsString, OsString)> {
+    let tuned = env::var(TUNABLES).unwrap_or_default();
+    if tuned.contains("glibc.malloc.") {
+        return None;
+    }
+    let all = match tuned.as_str() {
+        "" => KEPT_BLOCKS.to_owned(),
+        tuned => format!("{tuned}:{KEPT_BLOCKS}"),
+    };
+    Some((TUNABLES.into(), all.into()))
 }
 
 fn home_variable(program: &Program, flwr_dir: Option<&Path>) -> Option<(OsString, OsString)> {
@@ -267,6 +377,7 @@ fn app_command(
         token: None,
         env: app_environment(program, address[1], flwr_dir),
         name: name.to_owned(),
+        channels: None,
     }
 }
 

@@ -3,6 +3,9 @@
 #
 #   {"id": 1, "do": "run", "arguments": ["--flag"]}
 #
+# With a "channel", an address, one more file comes at the end: the socket of a native channel
+# (`channel.py`), which stands for this address.
+#
 # and hears {"id": 1, "pid": 7} when the process is there and {"id": 1, "status": 0} (as waitpid
 # gives it) when it has ended; or {"id": 1, "refused": "a reason"}, and there is no process.
 # "stay" in place of "run" runs the program here, in this process.
@@ -191,6 +194,11 @@ def take_output(files):
         os.close(file)
 
 
+def take_channel(request, files):
+    for file in files:
+        use_channel(file, request["channel"])
+
+
 class Link:
     """Lines from the daemon, with the files that come along, and lines to it."""
 
@@ -202,7 +210,7 @@ class Link:
     def receive(self):
         """Requests; ends the process when the daemon is gone."""
         try:
-            text, files, _, _ = socket.recv_fds(self.socket, 1 << 16, 16)
+            text, files, _, _ = socket.recv_fds(self.socket, 1 << 16, 16, socket.MSG_CMSG_CLOEXEC)
         except OSError:
             text, files = b"", []
         if not text:
@@ -252,7 +260,7 @@ class Server:
 
     def start(self, request):
         number, template = request["id"], request["do"] == "template"
-        files = self.link.take(1 if template else 2)
+        files = self.link.take(1 if template else 2 + ("channel" in request))
         if request["do"] == "stay":
             self.stay(request, files)
             return None
@@ -292,13 +300,17 @@ class Server:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for file in (self.wake, self.signalled, self.link.socket):
             file.close()
+        # Those of other processes.
+        for file in self.link.take(len(self.link.files)):
+            os.close(file)
 
     def become(self, request, files):
         """In the child: runs the program."""
-        take_output(files)
+        take_output(files[:2])
         reseed(self.template and self.template.watch)
         if self.template is not None:
             self.template.enter()
+        take_channel(request, files[2:])
         return run(with_parent(request["arguments"]))
 
     def stay(self, request, files):
@@ -308,7 +320,8 @@ class Server:
             close_channels_aside()
         self.link.tell(id=request["id"], pid=os.getpid())
         own = [os.dup(1), os.dup(2)]
-        take_output(files)
+        take_output(files[:2])
+        take_channel(request, files[2:])
         status = run_again(request["arguments"], again)
         flush()
         take_output(own)
@@ -336,7 +349,8 @@ def become_template(number):
     while not requests:
         requests = link.receive()
     request = requests[0]
-    *output, bundle = link.take(3)
+    out, err, bundle, *channel = link.take(3 + ("channel" in request))
+    output = [out, err]
     with os.fdopen(bundle, "rb") as file:
         fab = file.read()
     reseed()
@@ -356,7 +370,7 @@ def become_template(number):
         server = Server(link, template)
         template.watch.reason = server.refuses()
         if template.watch.reason is None:
-            link.files = output
+            link.files = output + channel
             status = server.start({**request, "do": "run"})
             return server.serve() if status is None else status
     link.tell(id=request["id"], pid=os.getpid(), alone=template.watch.reason)
@@ -366,6 +380,7 @@ def become_template(number):
         server.leave()
     take_output(output)
     template.enter()
+    take_channel(request, channel)
     return run(with_parent(request["arguments"]))
 
 

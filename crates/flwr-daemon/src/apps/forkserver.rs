@@ -29,6 +29,7 @@ use super::{AppCommand, AppProcess, Error, Identity, Watchers};
 mod link;
 mod template;
 
+pub(super) use link::send_with;
 use link::{Answer, Link};
 pub use template::{AppBundle, Loaded, Template};
 
@@ -36,6 +37,11 @@ pub use template::{AppBundle, Loaded, Template};
 const SERVER: &str = concat!(
     include_str!("ahead.py"),
     include_str!("forkserver/begin.py"),
+    include_str!("channel/line.py"),
+    include_str!("channel/message.py"),
+    include_str!("channel/grpc.py"),
+    include_str!("channel/http.py"),
+    include_str!("channel.py"),
     include_str!("forkserver/process.py"),
     include_str!("forkserver/watch.py"),
     include_str!("forkserver/template.py"),
@@ -103,6 +109,7 @@ impl ForkServer {
             token: None,
             env: environment.to_vec(),
             name: "fork server".to_owned(),
+            channels: None,
         };
         let process = AppProcess::spawn_with(&command, Stdio::from(theirs), watchers)?;
         let watchers = watchers.clone();
@@ -130,16 +137,18 @@ impl ForkServer {
     }
 
     async fn try_run(&self, command: &AppCommand, place: Place) -> io::Result<Forked> {
-        let (output, files) = Output::pipes()?;
+        let (output, mut files) = Output::pipes()?;
         let what = match place {
             Place::Fresh => "run",
             Place::Server => "stay",
         };
-        let request = json!({"do": what, "arguments": command.own_arguments()});
+        let mut request = json!({"do": what, "arguments": command.own_arguments()});
+        let channel = command.open_channel(&mut request, &mut files);
         Ok(match self.ask(request, &files).await? {
             Answer::Refused(reason) => Forked::Refused(reason),
             Answer::Started { pid, status, .. } => {
-                Forked::Started(self.forked(command, pid, place, output, status))
+                let app = self.forked(command, pid, place, output, status);
+                Forked::Started(app.with_channel(channel))
             }
         })
     }
@@ -182,10 +191,10 @@ impl ForkServer {
 
 impl Output {
     /// The pipes, and the app's ends of them.
-    fn pipes() -> io::Result<(Self, [OwnedFd; 2])> {
+    fn pipes() -> io::Result<(Self, Vec<OwnedFd>)> {
         let (out, stdout) = pipe::pipe()?;
         let (err, stderr) = pipe::pipe()?;
-        let files = [out.into_blocking_fd()?, err.into_blocking_fd()?];
+        let files = vec![out.into_blocking_fd()?, err.into_blocking_fd()?];
         Ok((Self(stdout, stderr), files))
     }
 }

@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
+use super::command::Stdin;
 use super::keeper::Life;
 use super::leftovers::Kept;
 use super::output::{Follower, Output, follow};
@@ -39,17 +40,13 @@ impl AppProcess {
         watchers: &Watchers,
     ) -> Result<Self, Error> {
         let mut program = program(command, Life::Own);
-        program.stdin(stdin(command)?);
+        let Stdin { stdio, channel } = stdin(command)?;
+        program.stdin(stdio);
         let output = Output::create(output)?;
         output.attach_to(&mut program)?;
         let (child, identity) = start(command, &mut program).inspect_err(|_| output.discard())?;
-        Ok(Self::lasting(
-            &command.name,
-            child,
-            identity,
-            output,
-            watchers,
-        ))
+        let app = Self::lasting(&command.name, child, identity, output, watchers);
+        Ok(app.with_channel(channel))
     }
 
     /// Takes a child that writes to `output` as an app.
@@ -123,6 +120,7 @@ impl AppProcess {
             lasting: true,
             tail,
             exit,
+            channel: None,
         }
     }
 }

@@ -12,10 +12,12 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::command::Stdin;
 use super::keeper::{self, Life};
 use super::leftovers::Kept;
 use super::tail::{Tail, pass_on};
 use super::{AppCommand, Error, Exit, Identity, Watchers};
+use crate::appio::Opened;
 use crate::console::Console;
 use crate::task::{self, Task};
 
@@ -32,6 +34,8 @@ pub struct AppProcess {
     pub(super) lasting: bool,
     pub(super) tail: Tail,
     pub(super) exit: watch::Receiver<Option<Exit>>,
+    /// What answers the app's calls over its native channel, if it has one.
+    pub(super) channel: Option<Task<()>>,
 }
 
 impl AppProcess {
@@ -41,7 +45,14 @@ impl AppProcess {
     /// # Errors
     /// The system cannot start the program.
     pub fn spawn(command: &AppCommand, watchers: &Watchers) -> Result<Self, Error> {
-        Self::spawn_with(command, stdin(command)?, watchers)
+        let Stdin { stdio, channel } = stdin(command)?;
+        Ok(Self::spawn_with(command, stdio, watchers)?.with_channel(channel))
+    }
+
+    /// Answers the app's calls over this channel, if it has one, for as long as this value lives.
+    pub(super) fn with_channel(mut self, channel: Option<Opened>) -> Self {
+        self.channel = channel.map(|channel| channel.serve(&self.identity));
+        self
     }
 
     /// As [`Self::spawn`], with a stdin.
@@ -111,6 +122,7 @@ impl AppProcess {
             lasting: false,
             tail,
             exit,
+            channel: None,
         }
     }
 
@@ -183,7 +195,7 @@ impl Drop for AppProcess {
 }
 
 /// The stdin of an app.
-pub(super) fn stdin(command: &AppCommand) -> Result<Stdio, Error> {
+pub(super) fn stdin(command: &AppCommand) -> Result<Stdin, Error> {
     let failed = |source| Error::of_spawn(&command.program, source);
     command.stdin().map_err(failed)
 }

@@ -2,23 +2,26 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin};
+use tokio::process::Child;
 
 use super::command::waiting_serverapp_command;
 use super::keeper::Life;
 use super::output::Output;
 use super::process::{program, start};
 use super::{AppCommand, AppProcess, Error, Identity, Program, Watchers};
+use crate::appio::Opened;
 
 /// A prepared process. It ends when this value is dropped, and when the daemon dies.
 #[derive(Debug)]
 pub struct WaitingApp {
     identity: Identity,
-    stdin: Option<ChildStdin>,
+    /// The other end of its stdin.
+    stdin: UnixStream,
     /// The output file, if the process will outlive the daemon.
     output: Option<Output>,
     /// Taken when the process gets its run.
@@ -46,7 +49,11 @@ impl WaitingApp {
             Life::Daemon
         };
         let mut program = program(&command, life);
-        program.stdin(Stdio::piped());
+        let (stdin, theirs) = UnixStream::pair().map_err(|source| Error::Spawn {
+            program: serverapp.path().display().to_string(),
+            source,
+        })?;
+        program.stdin(OwnedFd::from(theirs));
         let output = output.map(Output::create).transpose()?;
         match &output {
             Some(output) => output.attach_to(&mut program)?,
@@ -55,12 +62,12 @@ impl WaitingApp {
             }
         }
         let started = start(&command, &mut program);
-        let (mut child, identity) = started.inspect_err(|_| {
+        let (child, identity) = started.inspect_err(|_| {
             output.iter().for_each(Output::discard);
         })?;
         Ok(Some(Self {
             identity,
-            stdin: child.stdin.take(),
+            stdin,
             output,
             child: Some(child),
         }))
@@ -72,7 +79,7 @@ impl WaitingApp {
     ///
     /// # Errors
     /// The process has ended, or its output file cannot be renamed. The app has not begun then.
-    pub async fn begin(
+    pub fn begin(
         mut self,
         command: &AppCommand,
         output_of_run: Option<&Path>,
@@ -87,29 +94,23 @@ impl WaitingApp {
             fs::rename(&output.path, path).map_err(failed)?;
             path.clone_into(&mut output.path);
         }
-        self.tell(command).await.map_err(failed)?;
+        let channel = self.tell(command).map_err(failed)?;
         let gone = || failed(io::Error::other("it has ended"));
         let child = self.child.take().ok_or_else(gone)?;
         let identity = self.identity.clone();
-        Ok(match self.output.take() {
+        let app = match self.output.take() {
             None => AppProcess::of_child(&command.name, child, identity, watchers),
             Some(output) => AppProcess::lasting(&command.name, child, identity, output, watchers),
-        })
+        };
+        Ok(app.with_channel(channel))
     }
 
-    async fn tell(&mut self, command: &AppCommand) -> io::Result<()> {
+    fn tell(&mut self, command: &AppCommand) -> io::Result<Option<Opened>> {
         let gone = || io::Error::other("it has ended");
         if self.child.as_mut().ok_or_else(gone)?.try_wait()?.is_some() {
             return Err(gone());
         }
-        let told = serde_json::json!({
-            "arguments": command.own_arguments(),
-            "environment": command.environment(),
-        });
-        let line = format!("{told}\n");
-        let mut stdin = self.stdin.take().ok_or_else(gone)?;
-        stdin.write_all(line.as_bytes()).await?;
-        stdin.flush().await
+        command.tell(&self.stdin, &command.environment())
     }
 }
 

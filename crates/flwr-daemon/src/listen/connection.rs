@@ -88,6 +88,7 @@ impl Connection {
                 standing,
                 binding: transport.binding(),
                 proven: Arc::default(),
+                process: None,
             },
             chain,
             stranger: Some(Box::pin(sleep(within))),

@@ -84,6 +84,7 @@ pub(crate) fn shell(dir: &str, script: &str) -> AppCommand {
         token: None,
         env: vec![("DIR".into(), dir.into())],
         name: "test app".to_owned(),
+        channels: None,
     }
 }
 

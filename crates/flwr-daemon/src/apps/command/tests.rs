@@ -125,7 +125,7 @@ fn a_token_in_a_file_is_read_from_stdin() {
     let read = "import os, pathlib; f = '/proc/self/fd/0'; print(os.path.isfile(f), pathlib.Path(f).read_text())";
     let output = std::process::Command::new("python3")
         .args(["-c", read])
-        .stdin(command.stdin().unwrap())
+        .stdin(command.stdin().unwrap().stdio)
         .output()
         .unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "True abc\n");

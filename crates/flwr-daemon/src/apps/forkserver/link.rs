@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use crate::apps::Watchers;
 
 /// The most files that go along with a request.
-const MOST_FILES: usize = 3;
+const MOST_FILES: usize = 4;
 
 /// The daemon's end of the socket. The other process ends when this value is dropped.
 #[derive(Debug)]
@@ -100,11 +100,16 @@ impl Link {
     }
 }
 
-fn send_with(socket: &UnixStream, line: &str, files: &[OwnedFd]) -> io::Result<usize> {
+/// Sends a line, and files along with it.
+pub(in crate::apps) fn send_with(
+    socket: impl AsFd,
+    line: &str,
+    files: &[OwnedFd],
+) -> io::Result<usize> {
     let files: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FILES))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    if !control.push(SendAncillaryMessage::ScmRights(&files)) {
+    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&files)) {
         return Err(io::Error::other("too many files for one request"));
     }
     let line = [IoSlice::new(line.as_bytes())];

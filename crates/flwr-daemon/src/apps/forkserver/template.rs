@@ -89,14 +89,15 @@ impl ForkServer {
             link,
             process,
         };
-        let (output, [out, err]) = Output::pipes()?;
-        let request = json!({"do": "load", "arguments": command.own_arguments(), "app": {
+        let (output, mut files) = Output::pipes()?;
+        files.push(in_memory(app.content)?);
+        let mut request = json!({"do": "load", "arguments": command.own_arguments(), "app": {
             "fab_id": app.fab_id,
             "fab_version": app.fab_version,
             "fab_hash": app.fab_hash,
             "flwr_dir": app.flwr_dir.map(Path::to_string_lossy),
         }});
-        let files = [out, err, in_memory(app.content)?];
+        let channel = command.open_channel(&mut request, &mut files);
         let answer = template.link.ask(request, &files).await?;
         drop(files);
         Ok(match answer {
@@ -107,6 +108,7 @@ impl ForkServer {
                 status,
             } => {
                 let first = self.forked(command, pid, Place::Fresh, output, status);
+                let first = first.with_channel(channel);
                 Loaded::Shared { template, first }
             }
             Answer::Started {
@@ -114,6 +116,7 @@ impl ForkServer {
                 ..
             } => {
                 let first = template.become_app(command, output, ended);
+                let first = first.with_channel(channel);
                 Loaded::Alone { first, reason }
             }
         })
@@ -127,16 +130,17 @@ impl Template {
     /// The template has ended.
     pub async fn run(&self, command: &AppCommand) -> Result<Forked, Error> {
         let failed = |source| failed(&command.program, source);
-        let (output, files) = Output::pipes().map_err(failed)?;
-        let request = json!({"do": "run", "arguments": command.own_arguments()});
+        let (output, mut files) = Output::pipes().map_err(failed)?;
+        let mut request = json!({"do": "run", "arguments": command.own_arguments()});
+        let channel = command.open_channel(&mut request, &mut files);
         Ok(
             match self.link.ask(request, &files).await.map_err(failed)? {
                 Answer::Refused(reason) => Forked::Refused(reason),
                 Answer::Started { pid, status, .. } => {
-                    Forked::Started(
-                        self.server
-                            .forked(command, pid, Place::Fresh, output, status),
-                    )
+                    let app = self
+                        .server
+                        .forked(command, pid, Place::Fresh, output, status);
+                    Forked::Started(app.with_channel(channel))
                 }
             },
         )

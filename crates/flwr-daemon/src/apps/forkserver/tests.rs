@@ -42,6 +42,7 @@ impl Site {
             token: None,
             env: Vec::new(),
             name: "test app".to_owned(),
+            channels: None,
         }
     }
 

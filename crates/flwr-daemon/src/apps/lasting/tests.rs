@@ -60,6 +60,7 @@ fn shell(script: &str, dir: &Path) -> AppCommand {
         token: None,
         env: vec![("DIR".into(), dir.into())],
         name: "ServerApp".to_owned(),
+        channels: None,
     }
 }
 

@@ -12,6 +12,7 @@ fn shell(script: &str) -> AppCommand {
         token: None,
         env: vec![("GREETING".into(), "hello".into())],
         name: "test app".to_owned(),
+        channels: None,
     }
 }
 

@@ -36,10 +36,7 @@ async fn it_begins_with_the_arguments_that_it_is_told_and_nothing_to_read() {
     let program = script(dir.path());
     let command = serverapp_command(&program, "a:1", "abc", None, None);
     let waiting = WaitingApp::spawn(&program, None, None).unwrap().unwrap();
-    let app = waiting
-        .begin(&command, None, &Watchers::new())
-        .await
-        .unwrap();
+    let app = waiting.begin(&command, None, &Watchers::new()).unwrap();
     let exit = timeout(SOON, app.wait()).await.unwrap();
     assert_eq!(exit.status.and_then(|status| status.code()), Some(7));
     assert_eq!(exit.tail, [TOLD]);
@@ -57,7 +54,6 @@ async fn its_output_is_in_the_file_of_the_run_that_it_became() {
     assert!(next.exists());
     let app = waiting
         .begin(&command, Some(&run), &Watchers::new())
-        .await
         .unwrap();
     let exit = timeout(SOON, app.wait()).await.unwrap();
     assert_eq!(exit.tail, [TOLD]);
@@ -86,12 +82,7 @@ async fn one_that_has_ended_is_not_begun() {
     waiting.identity.signal_group(Signal::KILL);
     let ended = waiting.child.as_mut().unwrap().wait();
     timeout(SOON, ended).await.unwrap().unwrap();
-    assert!(
-        waiting
-            .begin(&command, None, &Watchers::new())
-            .await
-            .is_err()
-    );
+    assert!(waiting.begin(&command, None, &Watchers::new()).is_err());
 }
 
 #[test]

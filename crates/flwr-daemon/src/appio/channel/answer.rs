@@ -1,0 +1,124 @@
+//! An answer, as it goes back to the process.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+
+use bytes::Bytes;
+use flwr_shm::Draft;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::BodyExt;
+use tonic::body::Body;
+
+use super::body::without_prefix;
+use super::frame::{Answer, HEAD_BYTES, INLINE_BYTES, Wire};
+
+/// gRPC's number of INTERNAL and of INVALID_ARGUMENT.
+const INTERNAL: &str = "13";
+const INVALID_ARGUMENT: &str = "3";
+
+/// A packet to be sent.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) parts: Vec<Bytes>,
+    pub(super) body: Option<OwnedFd>,
+}
+
+/// The answer to a call that the daemon itself refuses: what came with it is not what it said.
+pub(super) fn refused(id: u64, wire: Wire, why: &str) -> io::Result<Outgoing> {
+    failed(id, wire, StatusCode::BAD_REQUEST, INVALID_ARGUMENT, why)
+}
+
+/// The answer of the service.
+pub(super) async fn of(id: u64, wire: Wire, response: Response<Body>) -> io::Result<Outgoing> {
+    let (head, mut body) = response.into_parts();
+    let mut headers = head.headers;
+    let mut parts = VecDeque::new();
+    while let Some(frame) = body.frame().await {
+        match frame.map(http_body::Frame::into_data) {
+            Ok(Ok(data)) => parts.push_back(data),
+            Ok(Err(frame)) => headers.extend(frame.into_trailers().unwrap_or_default()),
+            Err(status) => {
+                let why = format!("the answer broke off: {}", status.message());
+                return failed(id, wire, StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, &why);
+            }
+        }
+    }
+    if wire == Wire::Grpc {
+        without_prefix(&mut parts);
+    }
+    let length: usize = parts.iter().map(Bytes::len).sum();
+    let body = match length {
+        0..=INLINE_BYTES => None,
+        _ => Some(shared(&parts)?),
+    };
+    let answer = Answer {
+        id,
+        status: head.status.as_u16(),
+        headers: texts(&headers),
+        size: body.is_some().then_some(length),
+    };
+    let head = answer.head()?;
+    if head.len() > HEAD_BYTES {
+        let why = "the headers of the answer are too long for this channel";
+        return failed(id, wire, StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, why);
+    }
+    let mut packet = vec![head.into()];
+    if body.is_none() {
+        packet.extend(parts);
+    }
+    Ok(Outgoing {
+        parts: packet,
+        body,
+    })
+}
+
+fn failed(id: u64, wire: Wire, status: StatusCode, code: &str, why: &str) -> io::Result<Outgoing> {
+    match wire {
+        Wire::Grpc => {
+            let headers = [("grpc-status", code), ("grpc-message", why)];
+            packet(id, StatusCode::OK, &headers, Bytes::new())
+        }
+        Wire::Http => {
+            let headers = [("content-type", "application/json")];
+            let text = serde_json::json!({ "detail": why }).to_string();
+            packet(id, status, &headers, text.into())
+        }
+    }
+}
+
+fn packet(
+    id: u64,
+    status: StatusCode,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> io::Result<Outgoing> {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let answer = Answer {
+        id,
+        status: status.as_u16(),
+        headers: headers.iter().map(own).collect(),
+        size: None,
+    };
+    Ok(Outgoing {
+        parts: vec![answer.head()?.into(), body],
+        body: None,
+    })
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+        .collect()
+}
+
+/// The parts in shared memory, one after the other.
+fn shared(parts: &VecDeque<Bytes>) -> io::Result<OwnedFd> {
+    let mut draft = Draft::new()?;
+    for part in parts {
+        draft.write_all(part)?;
+    }
+    draft.seal()
+}
