@@ -31,11 +31,12 @@ mod socket;
 use socket::Socket;
 
 /// By which way the app processes that a daemon starts call it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum AppChannel {
     /// A pair of sockets that each process gets at its start, with shared memory for large bodies
     Native,
     /// The port that all other apps connect to
+    #[default]
     Tcp,
 }
 
@@ -58,15 +59,6 @@ struct Inner {
 pub(crate) struct Opened {
     channels: AppChannels,
     socket: Socket,
-}
-
-impl Default for AppChannel {
-    fn default() -> Self {
-        match cfg!(target_os = "linux") {
-            true => Self::Native,
-            false => Self::Tcp,
-        }
-    }
 }
 
 impl fmt::Display for AppChannel {
