@@ -1,5 +1,4 @@
-//! People sign in on Control: pip's `flwr login`, `run`, `ls`, `log` and `stop` with our SuperLink
-//! and a provider of the test's own. The user's browser is the test.
+//! People sign in on Control: pip's `flwr` with our SuperLink and a provider of the test's own.
 
 use std::fs;
 use std::path::PathBuf;
