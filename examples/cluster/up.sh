@@ -23,8 +23,8 @@ weed=
 stop() {
     trap '' EXIT INT TERM
     echo "stopping"
-    # It would take ten seconds.
-    kill -KILL "$weed" 2>/dev/null || :
+    # It would take ten seconds. Its sockets have names that the SeaweedFS of another user needs too.
+    kill -KILL "$weed" 2>/dev/null && rm -f /tmp/seaweedfs-*-grpc-1[0-9][0-9][0-9][0-9].sock
     # The youngest first. Those that were killed by hand are gone.
     for pid in $pids; do
         kill "$pid" 2>/dev/null || :
@@ -41,7 +41,8 @@ postgres() {
     program=$bin/$1
     shift
     case $(id -u) in
-    0) runuser -u postgres -- "$program" "$@" ;;
+    # That user may not enter this folder.
+    0) (cd / && exec runuser -u postgres -- "$program" "$@") ;;
     *) "$program" "$@" ;;
     esac
 }
