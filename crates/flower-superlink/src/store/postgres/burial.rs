@@ -14,6 +14,7 @@ use flwr_daemon::clock::FollowingClock;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
+use super::follow::GAP;
 use super::lane::{Op, direct};
 use super::orphans::EndOrphans;
 use super::reader::reading;
@@ -24,9 +25,6 @@ use crate::link::state::{
     Burial, Care, Changed, Neighbours, Orphans, StateResult, Takeover, Written,
 };
 use crate::link::wake::Topic;
-
-/// Seconds between two looks at which nothing is known of the time between them.
-const GAP: Duration = Duration::from_secs(15);
 
 /// The last that was seen of a SuperLink.
 #[derive(Debug, Clone, PartialEq, Eq)]

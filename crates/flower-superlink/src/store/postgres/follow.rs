@@ -21,9 +21,9 @@ use crate::store::presence::{Presence, Seen};
 /// signs of life where there may be others.
 pub(super) const EVERY: f64 = 5.0;
 
-/// Between two looks at most. When looks failed for longer, the database was away: what others have heard
-/// meanwhile may not be written yet.
-const GAP: Duration = Duration::from_secs(15);
+/// Between two looks at most. Of a longer time nothing is known: the database was away, or this SuperLink stood
+/// still, and what others have heard meanwhile may not be written yet.
+pub(super) const GAP: Duration = Duration::from_secs(15);
 
 /// The signs of life of all nodes that are registered.
 async fn signs(tx: &Tx<'_>) -> StateResult<Vec<Seen>> {

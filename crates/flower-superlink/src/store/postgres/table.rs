@@ -54,8 +54,16 @@ impl<V> Table<V> {
         }
     }
 
+    /// These rows were asked for, and the database has only those that were found, and more that go with them.
+    pub(super) fn read_all(&mut self, asked: Vec<Key>, found: impl IntoIterator<Item = (Key, V)>) {
+        for (key, value) in found {
+            self.read(key, value);
+        }
+        self.read_no_more_of(asked);
+    }
+
     /// Of these rows, the database has no more than were read.
-    pub(super) fn read_no_more_of(&mut self, keys: Vec<Key>) {
+    fn read_no_more_of(&mut self, keys: Vec<Key>) {
         for key in keys {
             self.0.entry(key).or_insert(Slot {
                 value: None,

@@ -185,10 +185,8 @@ async fn instructions(
 ) -> StateResult<()> {
     let unread = known.unread(keys);
     if !unread.is_empty() {
-        for found in instructions::select(tx, &unread).await? {
-            known.read(found.key(), found);
-        }
-        known.read_no_more_of(unread);
+        let found = instructions::select(tx, &unread).await?;
+        known.read_all(unread, found.into_iter().map(|found| (found.key(), found)));
     }
     Ok(())
 }
@@ -200,10 +198,8 @@ async fn replies(
 ) -> StateResult<()> {
     let unread = known.unread(keys);
     if !unread.is_empty() {
-        for found in replies::select(tx, &unread).await? {
-            known.read(found.key(), found);
-        }
-        known.read_no_more_of(unread);
+        let found = replies::select(tx, &unread).await?;
+        known.read_all(unread, found.into_iter().map(|found| (found.key(), found)));
     }
     Ok(())
 }
@@ -215,10 +211,8 @@ async fn objects(
 ) -> StateResult<()> {
     let unread = known.unread(keys);
     if !unread.is_empty() {
-        for (key, found) in objects::select(tx, &unread).await? {
-            known.read(key, found);
-        }
-        known.read_no_more_of(unread);
+        let found = objects::select(tx, &unread).await?;
+        known.read_all(unread, found);
     }
     Ok(())
 }
@@ -232,10 +226,8 @@ async fn trees(
     let roots = roots.into_iter().filter(|root| whole.insert(*root));
     let roots: Vec<_> = roots.collect();
     if !roots.is_empty() {
-        for (key, found) in objects::below(tx, &roots).await? {
-            known.read(key, found);
-        }
-        known.read_no_more_of(roots);
+        let found = objects::below(tx, &roots).await?;
+        known.read_all(roots, found);
     }
     Ok(())
 }
