@@ -56,7 +56,7 @@ impl Link {
         } = burial;
         let seconds = rule.after.as_secs();
         let of_runs = match (resumed.len(), failed.len()) {
-            (0, 0) => "no run has lost its ServerApp by that".to_owned(),
+            (0, 0) => "no run has lost its ServerApp".to_owned(),
             (resumed, failed) => {
                 format!("its runs are taken over: {resumed} begin again, {failed} have failed")
             }
