@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flwr_client::channel;
+use flwr_client::line::Room;
 use flwr_daemon::appio::{AppChannel, AppChannels, AppTls};
 use flwr_daemon::apps::Watchers;
 use flwr_daemon::clock::{Clock, SystemClock};
@@ -299,6 +300,15 @@ fn connect(config: &Config, clock: Arc<dyn Clock>) -> Upstream {
         Lasting::of(&config.key),
         config.persistence,
     )
+    .with_room(room(config))
+}
+
+/// App processes with a native channel get the objects that are in shared memory without a copy.
+fn room(config: &Config) -> Room {
+    match config.clientappio.channel {
+        AppChannel::Native => Room::Shared,
+        AppChannel::Tcp => Room::Own,
+    }
 }
 
 async fn keep_registered(upstream: Upstream, stopper: Stopper) -> Result<(), Error> {

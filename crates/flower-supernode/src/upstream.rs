@@ -34,6 +34,7 @@ use std::time::Duration;
 use flwr_client::channel::{Channel, Trust, is_to_be_repeated};
 use flwr_client::find::{Joining, NodeLine};
 use flwr_client::fleet::NodeSession;
+use flwr_client::line::Room;
 use flwr_client::retry::{AT_ONCE, Backoff, Persistence};
 use flwr_client::signer::Signer;
 use flwr_core::id::NodeId;
@@ -64,6 +65,8 @@ pub(crate) struct Upstream {
     persistence: Persistence,
     /// The node's key goes with this process.
     is_passing: bool,
+    /// Where the objects of messages are put.
+    room: Room,
 }
 
 /// How long a node's key lasts.
@@ -158,7 +161,13 @@ impl Upstream {
             report: Arc::default(),
             persistence,
             is_passing: lasting == Lasting::Process,
+            room: Room::Own,
         }
+    }
+
+    /// The same, which puts the objects of messages here.
+    pub(crate) fn with_room(self, room: Room) -> Self {
+        Self { room, ..self }
     }
 
     /// The node id in use, as soon as there is one.
@@ -240,7 +249,7 @@ impl Upstream {
 
     /// Joins the SuperLink, with a session of its own for this registration.
     async fn join(&self, interval: Duration) -> port::Result<(Fleet, NodeId)> {
-        let line = NodeLine::new(self.channel.clone(), self.signer.clone());
+        let line = NodeLine::new(self.channel.clone(), self.signer.clone()).with_room(self.room);
         let joining = Joining {
             interval: interval.as_secs_f64(),
             is_passing: self.is_passing,

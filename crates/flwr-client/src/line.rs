@@ -14,15 +14,19 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Response};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::client::Grpc;
+use tonic::client::{Grpc, GrpcService};
 use tonic_prost::ProstCodec;
 use tower::Service;
 
 use crate::refused::failure;
+use beside::Beside;
+pub use beside::Room;
+use flwr_wire::content::Content;
 pub use flwr_wire::line::{Answers, Line, Read, Sent};
 pub use http1::HttpLine;
 pub use superlink::SuperLinkLine;
 
+mod beside;
 mod http1;
 mod superlink;
 
@@ -108,13 +112,24 @@ impl<S> Carries for S where
 pub struct GrpcLine<S, P> {
     service: S,
     proof: P,
+    room: Room,
 }
 
 impl<S: Carries, P: Proof> GrpcLine<S, P> {
     /// A line over this channel.
     #[must_use]
     pub const fn new(service: S, proof: P) -> Self {
-        Self { service, proof }
+        Self {
+            service,
+            proof,
+            room: Room::Own,
+        }
+    }
+
+    /// The same line, which puts the contents of large objects here.
+    #[must_use]
+    pub fn with_room(self, room: Room) -> Self {
+        Self { room, ..self }
     }
 
     /// What proves who calls.
@@ -123,17 +138,18 @@ impl<S: Carries, P: Proof> GrpcLine<S, P> {
     }
 
     /// A request with the proof, and a service that is ready for the request.
-    async fn begin<Q>(
+    async fn begin<Q, T: GrpcService<Body>>(
         &self,
+        service: T,
         message: Q,
         limit: Option<Duration>,
-    ) -> Result<(Grpc<S>, tonic::Request<Q>)> {
+    ) -> Result<(Grpc<T>, tonic::Request<Q>)> {
         let mut request = tonic::Request::new(message);
         if let Some(limit) = limit {
             request.set_timeout(limit);
         }
         self.proof.prove(request.metadata_mut().as_mut())?;
-        let mut grpc = Grpc::new(self.service.clone())
+        let mut grpc = Grpc::new(service)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let ready = grpc.ready().await;
@@ -180,10 +196,16 @@ impl<S: Carries, P: Proof> Line for GrpcLine<S, P> {
         message: Q,
         limit: Option<Duration>,
     ) -> Result<A> {
-        self.proven(message, |message| async move {
-            let (mut grpc, request) = self.begin(message, limit).await?;
+        self.proven(message, |mut message| async move {
+            let content = Content::take(&mut message);
+            let service = Beside::<_, A>::new(self.service.clone(), content, self.room);
+            let received = service.received();
+            let (mut grpc, request) = self.begin(service, message, limit).await?;
             let path = PathAndQuery::from_static(path);
-            self.read(grpc.unary(request, path, ProstCodec::default()).await)
+            let answer = grpc.unary(request, path, ProstCodec::default()).await;
+            let mut answer = self.read(answer)?;
+            received.put_into(&mut answer);
+            Ok(answer)
         })
         .await
     }
@@ -195,7 +217,8 @@ impl<S: Carries, P: Proof> Line for GrpcLine<S, P> {
         limit: Option<Duration>,
     ) -> Result<Answers<A>> {
         self.proven(message, |message| async move {
-            let (mut grpc, request) = self.begin(message, limit).await?;
+            let service = self.service.clone();
+            let (mut grpc, request) = self.begin(service, message, limit).await?;
             let path = PathAndQuery::from_static(path);
             let answer = grpc.server_streaming(request, path, ProstCodec::default());
             let answers = self.read(answer.await)?;

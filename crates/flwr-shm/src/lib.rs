@@ -4,18 +4,22 @@
 //! Nobody can write to a sealed file, cut it or make it longer, its sender included, and the seals cannot
 //! be taken off. A receiver reads the seals back before it believes in them: see [`Sealed::check`].
 //!
-//! This is the only crate of the workspace with `unsafe` code: one block, in [`Sealed::map`].
+//! This is the only crate of the workspace with `unsafe` code: one block, which maps a sealed file.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
 use bytes::Bytes;
-use memmap2::MmapOptions;
+use memmap2::{Mmap, MmapOptions};
 use rustix::fs::{
     MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, fstatfs, memfd_create,
 };
 use thiserror::Error;
+
+mod known;
+
+pub use known::file_of;
 
 /// The file system of files in memory with ordinary pages (`TMPFS_MAGIC`). Mappings of others may break
 /// when they are read: those of huge pages where the system has none left.
@@ -86,6 +90,21 @@ impl Draft {
         let file = OwnedFd::from(self.0);
         fcntl_add_seals(&file, SEALS)?;
         Ok(file)
+    }
+
+    /// Seals the body and maps it. [`file_of`] knows the file of the bytes for as long as they are held.
+    ///
+    /// # Errors
+    /// The system refuses, or has no room for the mapping.
+    pub fn finish(self) -> io::Result<Bytes> {
+        let file = self.seal()?;
+        let length = usize::try_from(fstat(&file)?.st_size).map_err(io::Error::other)?;
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
+        let sealed = Sealed { file, length };
+        let mapping = sealed.mapping()?;
+        Ok(known::bytes_of(mapping, sealed.file))
     }
 }
 
@@ -159,26 +178,31 @@ impl Sealed {
     ///
     /// # Errors
     /// The system has no room for the mapping.
-    #[expect(unsafe_code, reason = "the mapping that this crate is for")]
     pub fn map(self) -> io::Result<Bytes> {
         if self.is_empty() {
             // Linux maps nothing of no length.
             return Ok(Bytes::new());
         }
+        Ok(Bytes::from_owner(self.mapping()?))
+    }
+
+    /// Maps the whole file, which is not empty.
+    #[expect(unsafe_code, reason = "the mapping that this crate is for")]
+    fn mapping(&self) -> io::Result<Mmap> {
         let mut options = MmapOptions::new();
         // With all pages at once: a fault for each would cost more than what is read from it. Private, as
         // Linux before 6.7 refuses to share a file that is sealed against writing.
         let options = options.len(self.length).populate();
         // SAFETY: What must not happen is that the bytes change, or that the file becomes shorter than the
-        // mapping, while a `&[u8]` of it lives. `Sealed` is made by `check` alone, which has read
-        // F_SEAL_WRITE, F_SEAL_SHRINK and F_SEAL_GROW back from this very descriptor, and F_SEAL_SEAL:
-        // no seal is ever taken off. Linux sets F_SEAL_WRITE only while no writable shared mapping of the
-        // file exists, and from then on refuses each write(2) and each new such mapping, by whichever
-        // descriptor (fcntl(2)). The length was compared after the seals, so that the file has `length`
-        // bytes for as long as it exists, and the mapping keeps the file. The file is one of tmpfs with
-        // ordinary pages, also checked: its pages are there whenever they are read.
-        let mapping = unsafe { options.map_copy_read_only(&self.file) }?;
-        Ok(Bytes::from_owner(mapping))
+        // mapping, while a `&[u8]` of it lives. `Sealed` is made in two places. `check` has read
+        // F_SEAL_WRITE, F_SEAL_SHRINK and F_SEAL_GROW back from this very descriptor, and F_SEAL_SEAL;
+        // `finish` has set all four, and Linux has said that they are set. No seal is ever taken off. Linux
+        // sets F_SEAL_WRITE only while no writable shared mapping of the file exists, and from then on
+        // refuses each write(2) and each new such mapping, by whichever descriptor (fcntl(2)). The length
+        // was read after the seals, so that the file has `length` bytes for as long as it exists, and the
+        // mapping keeps the file. The file is one of tmpfs with ordinary pages, as `check` has seen and
+        // `Draft::new` has asked for: its pages are there whenever they are read.
+        unsafe { options.map_copy_read_only(&self.file) }
     }
 }
 

@@ -123,3 +123,41 @@ fn a_file_with_a_writable_mapping_cannot_be_sealed() {
     assert!(draft.seal().is_err());
     drop(mapping);
 }
+
+#[test]
+fn the_file_of_finished_bytes_is_known_while_they_are_held() {
+    let mut draft = Draft::new().unwrap();
+    draft.write_all(&[7; 10_000]).unwrap();
+    let bytes = draft.finish().unwrap();
+    assert_eq!(bytes, vec![7; 10_000]);
+    let file = file_of(&bytes).unwrap().try_clone().unwrap();
+    let received = Sealed::check(file, 10_000, 10_000).unwrap();
+    assert_eq!(received.map().unwrap(), bytes);
+    assert!(file_of(&bytes.clone()).is_some());
+    assert!(file_of(&bytes.slice(..9_999)).is_none());
+    assert!(file_of(&bytes.slice(1..)).is_none());
+    let copied = Bytes::copy_from_slice(&bytes);
+    assert!(file_of(&copied).is_none());
+}
+
+#[test]
+fn what_is_over_is_forgotten() {
+    let written = |byte: u8| {
+        let mut draft = Draft::new().unwrap();
+        draft.write_all(&[byte; 10_000]).unwrap();
+        draft.finish().unwrap()
+    };
+    let first = written(1);
+    let held = file_of(&first).unwrap();
+    drop(first);
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+    // The next mapping begins at the same place often, and has a file of its own.
+    for byte in 2..10 {
+        let bytes = written(byte);
+        let file = file_of(&bytes).unwrap().try_clone().unwrap();
+        let received = Sealed::check(file, 10_000, 10_000).unwrap().map().unwrap();
+        assert_eq!(received, vec![byte; 10_000]);
+    }
+    assert!(Draft::new().unwrap().finish().unwrap().is_empty());
+    assert!(file_of(&Bytes::new()).is_none());
+}

@@ -140,7 +140,7 @@ impl Carrier {
             Err(failure) => self.failed(failure, reader),
             Ok(answer) => match self {
                 Self::Grpc => grpc::answered(answer),
-                Self::Http => http1::answered(&answer),
+                Self::Http => http1::answered(answer),
             },
         }
     }

@@ -13,7 +13,7 @@ use flwr_security::tls::Reason;
 use http::StatusCode;
 use tracing::info;
 
-use super::{Answers, GrpcLine, HttpLine, Line, Proof, Read, Sent};
+use super::{Answers, GrpcLine, HttpLine, Line, Proof, Read, Room, Sent};
 use crate::channel::{Carrier, Channel, ConnectError, Spoken, connect_error, proxied};
 use crate::refused;
 
@@ -33,6 +33,15 @@ impl<P: Proof> SuperLinkLine<P> {
             http: HttpLine::new(channel.http().clone(), proof.clone()),
             spoken: channel.spoken().clone(),
             grpc: GrpcLine::new(channel, proof),
+        }
+    }
+
+    /// The same line, which puts the contents of large objects here where the SuperLink speaks gRPC.
+    #[must_use]
+    pub fn with_room(self, room: Room) -> Self {
+        Self {
+            grpc: self.grpc.with_room(room),
+            ..self
         }
     }
 

@@ -1,5 +1,7 @@
 //! Answers, before a carrier frames them.
 
+use std::any::Any;
+
 use bytes::Bytes;
 use flwr_core::refusal::{Failure, Refusal};
 use futures::StreamExt;
@@ -9,9 +11,12 @@ use prost::Message;
 use tonic::Status;
 use tonic::codec::EncodeBuf;
 
+use crate::content::Content;
+
 /// An answer, not encoded yet.
 pub struct Answer {
-    pub(super) body: Box<dyn Encoded>,
+    body: Box<dyn Encoded>,
+    content: Option<Content>,
     pub(super) headers: HeaderMap,
 }
 
@@ -39,14 +44,29 @@ impl<M: Message> Encoded for M {
 
 impl Answer {
     /// An answer without headers of its own.
-    pub fn new(message: impl Message + 'static) -> Self {
+    pub fn new(message: impl Message + Any) -> Self {
         Self::with_headers(message, HeaderMap::new())
     }
 
     /// An answer with headers.
-    pub fn with_headers(message: impl Message + 'static, headers: HeaderMap) -> Self {
-        let body = Box::new(message);
-        Self { body, headers }
+    pub fn with_headers(mut message: impl Message + Any, headers: HeaderMap) -> Self {
+        let content = Content::take(&mut message);
+        Self {
+            body: Box::new(message),
+            content,
+            headers,
+        }
+    }
+
+    /// The encoded answer, behind so many bytes that the carrier fills: in two parts where it has a large
+    /// content, the second of which is empty otherwise.
+    pub(super) fn encoded(self, before: usize) -> (Vec<u8>, Bytes) {
+        let mut head = self.body.bytes(before);
+        let Some(content) = self.content else {
+            return (head, Bytes::new());
+        };
+        head.extend_from_slice(&content.key());
+        (head, content.into_bytes())
     }
 }
 

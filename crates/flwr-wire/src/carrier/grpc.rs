@@ -1,11 +1,16 @@
 //! gRPC: frames, metadata, time limits and statuses. The only room that knows `tonic::Status`.
 
+use std::convert::Infallible;
+use std::mem;
+
+use bytes::Bytes;
 use flwr_core::refusal::Failure;
 use flwr_proto::MAX_MESSAGE_BYTES;
-use futures::StreamExt;
-use futures::stream::{self, Stream};
+use futures::{StreamExt, stream};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codec::{EncodeBody, EncodeBuf, Encoder};
@@ -18,6 +23,7 @@ mod body;
 mod status;
 mod tokens;
 
+use body::HEAD_BYTES;
 pub(crate) use body::read;
 pub use status::status;
 pub(crate) use tokens::{account_proof, with_tokens};
@@ -25,25 +31,46 @@ pub(crate) use tokens::{account_proof, with_tokens};
 use status::Form;
 
 /// The response with this answer.
-pub(crate) fn answered(answer: Answer) -> Response<Body> {
-    let Answer { body, headers } = answer;
-    framed(stream::iter([Ok(body)]), headers)
+pub(crate) fn answered(mut answer: Answer) -> Response<Body> {
+    let headers = mem::take(&mut answer.headers);
+    let (mut head, content) = answer.encoded(HEAD_BYTES);
+    let length = head.len() - HEAD_BYTES + content.len();
+    let Some(length) = u32::try_from(length).ok().filter(is_carried) else {
+        let text = format!("the answer has {length} bytes, and gRPC carries {MAX_MESSAGE_BYTES}");
+        return Status::out_of_range(text).into_http();
+    };
+    head[1..HEAD_BYTES].copy_from_slice(&length.to_be_bytes());
+    let parts = [head.into(), content].into_iter();
+    let parts = parts.filter(|part: &Bytes| !part.is_empty());
+    let frames = parts
+        .map(Frame::data)
+        .chain([Frame::trailers(well_ended())])
+        .map(Ok::<_, Infallible>);
+    with_headers(Body::new(StreamBody::new(stream::iter(frames))), headers)
+}
+
+const fn is_carried(length: &u32) -> bool {
+    *length as usize <= MAX_MESSAGE_BYTES
+}
+
+/// What follows the answers of a call that went well.
+fn well_ended() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+    trailers
 }
 
 /// The response with these answers.
 pub(crate) fn streamed(Answers(answers): Answers, reader: Reader) -> Response<Body> {
     let answers = answers.map(move |answer| answer.map_err(|why| Form::of(reader).status(why)));
-    framed(answers, HeaderMap::new())
+    let limit = Some(MAX_MESSAGE_BYTES);
+    let body = EncodeBody::new_server(Frames, answers, None, Default::default(), limit);
+    with_headers(Body::new(body), HeaderMap::new())
 }
 
-/// The response with these messages.
-fn framed<S>(messages: S, headers: HeaderMap) -> Response<Body>
-where
-    S: Stream<Item = Result<Box<dyn Encoded>, Status>> + Send + 'static,
-{
-    let limit = Some(MAX_MESSAGE_BYTES);
-    let body = EncodeBody::new_server(Frames, messages, None, Default::default(), limit);
-    let mut response = Response::new(Body::new(body));
+/// The response with this body.
+fn with_headers(body: Body, headers: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.headers_mut() = headers;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);

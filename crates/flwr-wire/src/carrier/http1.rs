@@ -3,10 +3,13 @@
 //! stream: the length of each message in four bytes, then the message. A refusal is an HTTP status and
 //! an object in JSON.
 
+use std::convert::Infallible;
+use std::mem;
+
 use flwr_core::refusal::Failure;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, ORIGIN, PRAGMA,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Frame;
@@ -91,12 +94,23 @@ pub(super) fn account_proof(headers: &HeaderMap) -> AccountProof {
 }
 
 /// The response with this answer.
-pub(super) fn answered(answer: &Answer) -> Response<Body> {
-    let body = Full::new(answer.body.bytes(0).into());
-    let mut response = Response::new(Body::new(body));
-    *response.headers_mut() = answer.headers.clone();
+pub(super) fn answered(mut answer: Answer) -> Response<Body> {
+    let headers = mem::take(&mut answer.headers);
+    let (head, content) = answer.encoded(0);
+    let length = head.len() + content.len();
+    let body = if content.is_empty() {
+        Body::new(Full::new(head.into()))
+    } else {
+        let parts = [head.into(), content]
+            .map(Frame::data)
+            .map(Ok::<_, Infallible>);
+        Body::new(StreamBody::new(stream::iter(parts)))
+    };
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, PROTOBUF);
+    headers.insert(CONTENT_LENGTH, length.into());
     response
 }
 

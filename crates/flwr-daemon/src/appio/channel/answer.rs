@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flwr_shm::Draft;
@@ -17,11 +18,14 @@ use super::frame::{Answer, HEAD_BYTES, INLINE_BYTES, Wire};
 const INTERNAL: &str = "13";
 const INVALID_ARGUMENT: &str = "3";
 
+/// Bytes beside a large part at most, for it to go by itself.
+const OTHERS_BYTES: usize = 4 << 10;
+
 /// A packet to be sent.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) parts: Vec<Bytes>,
-    pub(super) body: Option<OwnedFd>,
+    pub(super) body: Option<Arc<OwnedFd>>,
 }
 
 /// The answer to a call that the daemon itself refuses: what came with it is not what it said.
@@ -47,16 +51,12 @@ pub(super) async fn of(id: u64, wire: Wire, response: Response<Body>) -> io::Res
     if wire == Wire::Grpc {
         without_prefix(&mut parts);
     }
-    let length: usize = parts.iter().map(Bytes::len).sum();
-    let body = match length {
-        0..=INLINE_BYTES => None,
-        _ => Some(shared(&parts)?),
-    };
+    let body = Written::of(parts)?;
     let answer = Answer {
         id,
         status: head.status.as_u16(),
         headers: texts(&headers),
-        size: body.is_some().then_some(length),
+        size: body.shared.as_ref().map(|(_, size)| *size),
     };
     let head = answer.head()?;
     if head.len() > HEAD_BYTES {
@@ -64,13 +64,47 @@ pub(super) async fn of(id: u64, wire: Wire, response: Response<Body>) -> io::Res
         return failed(id, wire, StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, why);
     }
     let mut packet = vec![head.into()];
-    if body.is_none() {
-        packet.extend(parts);
-    }
+    packet.extend(body.here);
     Ok(Outgoing {
         parts: packet,
-        body,
+        body: body.shared.map(|(file, _)| file),
     })
+}
+
+/// A body that is ready to be sent: the parts in the packet, then what is in shared memory.
+struct Written {
+    here: VecDeque<Bytes>,
+    shared: Option<(Arc<OwnedFd>, usize)>,
+}
+
+impl Written {
+    /// A large part that comes last goes by itself, and is not copied where it is in shared memory already.
+    fn of(mut parts: VecDeque<Bytes>) -> io::Result<Self> {
+        let length: usize = parts.iter().map(Bytes::len).sum();
+        if length <= INLINE_BYTES {
+            return Ok(Self {
+                here: parts,
+                shared: None,
+            });
+        }
+        let last = parts.pop_back().unwrap_or_default();
+        let others = length - last.len();
+        if others > OTHERS_BYTES {
+            parts.push_back(last);
+            let shared = Some((Arc::new(written(&parts)?), length));
+            let here = VecDeque::new();
+            return Ok(Self { here, shared });
+        }
+        let length = last.len();
+        let file = match flwr_shm::file_of(&last) {
+            Some(file) => file,
+            None => Arc::new(written(&[last].into())?),
+        };
+        Ok(Self {
+            here: parts,
+            shared: Some((file, length)),
+        })
+    }
 }
 
 fn failed(id: u64, wire: Wire, status: StatusCode, code: &str, why: &str) -> io::Result<Outgoing> {
@@ -114,8 +148,8 @@ fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The parts in shared memory, one after the other.
-fn shared(parts: &VecDeque<Bytes>) -> io::Result<OwnedFd> {
+/// The parts in new shared memory, one after the other.
+fn written(parts: &VecDeque<Bytes>) -> io::Result<OwnedFd> {
     let mut draft = Draft::new()?;
     for part in parts {
         draft.write_all(part)?;

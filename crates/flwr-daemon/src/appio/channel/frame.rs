@@ -9,7 +9,8 @@
 //! | `headers` | pairs of texts |
 //! | `size` | bytes in shared memory |
 //!
-//! An answer has `id`, `status` (of HTTP), `headers`, among which are gRPC's trailers, and `size`.
+//! An answer has `id`, `status` (of HTTP), `headers`, among which are gRPC's trailers, and `size`. Its body
+//! is what the packet has, and after that what is in shared memory.
 
 use bytes::{Buf, Bytes};
 use serde::{Deserialize, Serialize};

@@ -57,7 +57,7 @@ pub(super) async fn run(socket: Socket, channels: AppChannels, peer: Peer) {
             };
             let answered = answer(call, body, &channels, peer.clone()).await;
             let sent = match answered {
-                Ok(Outgoing { parts, body }) => socket.send(&parts, body.as_ref()).await,
+                Ok(Outgoing { parts, body }) => socket.send(&parts, body.as_deref()).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = sent {

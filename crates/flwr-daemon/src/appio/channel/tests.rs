@@ -120,7 +120,8 @@ impl Process {
             None => packet,
             Some(file) => {
                 let sealed = Sealed::check(file, head["size"].as_u64().unwrap(), MOST_BYTES);
-                sealed.unwrap().map().unwrap()
+                let shared = sealed.unwrap().map().unwrap();
+                [packet, shared].concat().into()
             }
         };
         Some((head, body))

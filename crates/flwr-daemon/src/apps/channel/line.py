@@ -97,7 +97,7 @@ class Line:
             self.send({"id": number, **head}, parts)
             head, body, file = self.wait(number, deadline)
             self.answers[number] = None
-            return head, Body(body) if file is None else Body(None, file, head["size"])
+            return head, Body(body, file, 0 if file is None else head["size"])
         finally:
             with self.changed:
                 answer = self.answers.pop(number)
@@ -203,11 +203,11 @@ def in_memory(parts):
 
 
 class Body:
-    """The body of an answer: here, or in a file in memory."""
+    """The body of an answer: what is here, and then what is in a file in memory."""
 
-    def __init__(self, here, file=None, size=0):
+    def __init__(self, here, file, size):
         self.here, self.file = here, file
-        self.size = size if here is None else len(here)
+        self.size = len(here) + size
 
     def __enter__(self):
         return self
@@ -218,18 +218,16 @@ class Body:
 
     def read(self, begin=0, size=None):
         """So many bytes, or all."""
-        left = self.size - begin
-        size = left if size is None else min(size, left)
-        if self.file is None:
-            return self.here[begin : begin + size]
-        parts, end = [], begin + size
+        end = self.size if size is None else min(begin + size, self.size)
+        parts = [self.here[begin:end]] if begin < len(self.here) else []
+        at, end = max(begin - len(self.here), 0), end - len(self.here)
         try:
-            while begin < end:
-                part = os.pread(self.file, min(end - begin, AT_ONCE), begin)
+            while at < end:
+                part = os.pread(self.file, min(end - at, AT_ONCE), at)
                 if not part:
                     raise Lost
                 parts.append(part)
-                begin += len(part)
+                at += len(part)
         except OSError:
             raise Lost from None
         return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -7,7 +7,7 @@ use super::super::intake::{Incoming, Intake, Taken, Unread, broken};
 use crate::in_flight::NoRoom;
 
 /// Bytes before a message: whether it is compressed, and its length (gRPC over HTTP/2).
-const HEAD_BYTES: usize = 5;
+pub(super) const HEAD_BYTES: usize = 5;
 
 /// Reads the only message of a call.
 pub(crate) async fn read(intake: Intake<'_>, body: Body) -> Result<Taken, Status> {

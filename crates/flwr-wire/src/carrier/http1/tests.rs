@@ -203,10 +203,10 @@ async fn what_may_pass_is_503() {
 #[tokio::test]
 async fn an_answer_is_the_message() {
     let message = proto::SendNodeHeartbeatResponse { success: true };
-    let response = answered(&Answer::new(message));
+    let response = answered(Answer::new(message));
     assert_eq!(response.headers()[CONTENT_TYPE], "application/protobuf");
     assert_eq!(written(response).await, (200, "\u{8}\u{1}".to_owned()));
-    let empty = answered(&Answer::new(proto::SendNodeHeartbeatResponse::default()));
+    let empty = answered(Answer::new(proto::SendNodeHeartbeatResponse::default()));
     assert_eq!(written(empty).await, (200, String::new()));
 }
 
