@@ -238,6 +238,8 @@ class Server:
         self.children = {}
         self.stays = False
         self.settled = settle()
+        if template is None:
+            share_modules()
         # A collection in a child would write to each object, and so copy all that is shared.
         gc.freeze()
         self.wake, self.signalled = socket.socketpair()
@@ -308,7 +310,9 @@ class Server:
         """In the child: runs the program."""
         take_output(files[:2])
         reseed(self.template and self.template.watch)
-        if self.template is not None:
+        if self.template is None:
+            renew_main()
+        else:
             self.template.enter()
         take_channel(request, files[2:])
         return run(with_parent(request["arguments"]))

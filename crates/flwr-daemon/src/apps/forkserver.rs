@@ -36,6 +36,7 @@ pub use template::{AppBundle, Loaded, Template};
 /// The program of the Python side.
 const SERVER: &str = concat!(
     include_str!("ahead.py"),
+    include_str!("forkserver/end.py"),
     include_str!("forkserver/begin.py"),
     include_str!("channel/line.py"),
     include_str!("channel/message.py"),

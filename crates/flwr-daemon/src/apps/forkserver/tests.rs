@@ -114,6 +114,41 @@ print(f'{seen} {os.getpid()}')",
 }
 
 #[tokio::test]
+async fn at_its_end_a_process_does_what_every_process_does() {
+    let site = Site::new(
+        "import decimal, threading
+import atexit, sys, tempfile, time
+def say(text): print(text, flush=True)
+class Ends:
+    def __del__(self): say(f'deleted {decimal.Decimal(1) + 1}')
+own = Ends()
+module = type(sys)('of_the_app')
+module.held = Ends()
+sys.modules['of_the_app'] = module
+del module
+decimal.left_open = open(sys.argv[1], 'w')
+decimal.left_open.write('written')
+atexit.register(say, 'first registered')
+atexit.register(lambda: say(f'modules are there {decimal in sys.modules.values()}'))
+threading.Thread(target=lambda: (time.sleep(0.1), say('thread'))).start()
+say('end of the program')",
+    );
+    let file = site.dir.path().join("file");
+    let exit = site.run(file.to_str().unwrap(), Place::Fresh).await;
+    assert!(exit.is_success(), "{exit}");
+    let expected = [
+        "end of the program",
+        "thread",
+        "modules are there True",
+        "first registered",
+        "deleted 2",
+        "deleted 2",
+    ];
+    assert_eq!(exit.tail, expected);
+    assert_eq!(fs::read_to_string(file).unwrap(), "written");
+}
+
+#[tokio::test]
 async fn what_the_program_imports_first_is_imported_ahead_and_nothing_that_an_app_imports() {
     let site = Site::new(
         "import decimal, sys
