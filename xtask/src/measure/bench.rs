@@ -16,6 +16,7 @@ mod crowd;
 pub(crate) mod figures;
 mod generator;
 mod imports;
+mod large;
 mod load;
 mod probe;
 mod rounds;
@@ -41,6 +42,8 @@ Examples:
   cargo xtask bench --crowd 10000        many nodes on our SuperLink: memory, CPU, a broadcast,
                                          and all coming back at once after a kill
   cargo xtask bench --backup             rounds and single calls beside backups of our SuperLink
+  cargo xtask bench --large 100          rounds of a model of 100 MB: CPU and memory of all processes,
+                                         over each channel of app processes
   cargo xtask bench --start              `flwrd superlink` beside flower-superlink
   cargo xtask bench --cluster 3          three SuperLinks over PostgreSQL and S3, which this starts,
                                          beside one over SQLite and one in memory")]
@@ -71,13 +74,18 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["crowd", "imports", "against"])]
     backup: bool,
 
+    /// Rounds of a model of so many MB, beside pip's 1.22 and newest, and nothing else.
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..=2000),
+          conflicts_with_all = ["crowd", "imports", "against", "newest", "backup"])]
+    large: Option<u32>,
+
     /// What `flwrd superlink` adds to the start of our SuperLink, and nothing else.
     #[arg(long, conflicts_with_all = ["crowd", "imports", "against", "newest", "backup"])]
     start: bool,
 
     /// Several of our SuperLinks over PostgreSQL and S3, and nothing else. Needs PostgreSQL.
     #[arg(long, value_name = "SUPERLINKS", value_parser = clap::value_parser!(u8).range(2..=9),
-          conflicts_with_all = ["crowd", "imports", "against", "newest", "backup", "start"])]
+          conflicts_with_all = ["crowd", "imports", "against", "newest", "backup", "start", "large"])]
     cluster: Option<u8>,
 
     /// Many nodes on our SuperLink, and nothing else.
@@ -180,6 +188,12 @@ fn alone(args: &Args, stage: &Stage) -> Result<bool> {
     } else if args.backup {
         println!("{described}");
         backup::measure(stage)?;
+    } else if let Some(megabytes) = args.large {
+        println!("{described}");
+        let times = if args.quick { 1 } else { 3 };
+        large::measure(stage, Maker::Pip, megabytes, times)?;
+        let newest = newest_stage(stage.folder(), stage.programs())?;
+        large::measure(&newest, Maker::Newest, megabytes, times)?;
     } else if args.start {
         println!("{described}");
         start::measure(stage)?;
@@ -195,10 +209,7 @@ fn alone(args: &Args, stage: &Stage) -> Result<bool> {
 /// Rounds and memory beside pip's newest stack. Ours runs the app processes of that release. The load
 /// generator is no ServerApp of flwr 1.35 and later, so that there are no rows of it.
 fn against_newest(folder: &Path, programs: &Path, extent: Extent) -> Result<Figures> {
-    let folder = folder.join("newest");
-    fs::create_dir(&folder)?;
-    let environment = FLOWER.prepare()?;
-    let stage = Stage::set(&folder, programs, &environment, load::MOST_NODES)?;
+    let stage = newest_stage(folder, programs)?;
     let mut figures = Figures::against(Maker::Newest, build::description()?);
     for repetition in 1..=extent.repetitions {
         let mut makers = [Maker::Newest, Maker::Ours];
@@ -209,6 +220,14 @@ fn against_newest(folder: &Path, programs: &Path, extent: Extent) -> Result<Figu
         }
     }
     Ok(figures)
+}
+
+/// A stage with pip's newest release.
+fn newest_stage(folder: &Path, programs: &Path) -> Result<Stage> {
+    let folder = folder.join("newest");
+    fs::create_dir(&folder)?;
+    let environment = FLOWER.prepare()?;
+    Stage::set(&folder, programs, &environment, load::MOST_NODES)
 }
 
 fn measure(stage: &Stage, peer: Maker, extent: Extent) -> Result<Figures> {

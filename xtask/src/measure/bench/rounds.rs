@@ -95,7 +95,7 @@ fn run_app(stage: &Stage, rounds: u32) -> Result<f64> {
 }
 
 /// Reads `round 2 at 1758000000.25`.
-fn begin_of_round(line: &str) -> Option<f64> {
+pub(super) fn begin_of_round(line: &str) -> Option<f64> {
     let (_, at) = line.trim().strip_prefix("round ")?.split_once(" at ")?;
     at.parse().ok()
 }
