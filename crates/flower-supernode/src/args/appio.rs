@@ -15,9 +15,9 @@ pub struct AppIo {
     #[arg(long, value_name = "HOST:PORT")]
     pub clientappio_api_address: Option<String>,
 
-    /// How the ClientApp processes that are started here call: over a pair of sockets of their own, and
-    /// shared memory (native), or over the port (tcp)
-    #[arg(long, value_enum, default_value_t, hide = true)]
+    /// How the ClientApp processes that are started here call: over a pair of sockets of their own and
+    /// shared memory (native, which only Linux has), or over the port (tcp)
+    #[arg(long, value_enum, default_value_t, value_name = "CHANNEL")]
     pub app_channel: AppChannel,
 
     /// Speak plaintext with ClientApp processes of other machines. Whoever reads the network between

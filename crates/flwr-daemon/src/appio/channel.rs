@@ -31,13 +31,22 @@ mod socket;
 use socket::Socket;
 
 /// By which way the app processes that a daemon starts call it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AppChannel {
     /// A pair of sockets that each process gets at its start, with shared memory for large bodies
     Native,
     /// The port that all other apps connect to
-    #[default]
     Tcp,
+}
+
+impl Default for AppChannel {
+    fn default() -> Self {
+        if cfg!(target_os = "linux") {
+            Self::Native
+        } else {
+            Self::Tcp
+        }
+    }
 }
 
 /// What answers calls over HTTP.
