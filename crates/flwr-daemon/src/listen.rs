@@ -14,11 +14,13 @@ mod clients;
 mod connection;
 mod greet;
 mod http1;
+mod meter;
 mod sockets;
 mod strangers;
 
 pub use balancers::Balancers;
 pub use connection::Connection;
+pub use meter::Meter;
 pub use sockets::Bound;
 pub(crate) use sockets::{joined, open};
 pub use strangers::Strangers;
@@ -96,6 +98,8 @@ pub struct Limits {
     pub stranger_timeout: Duration,
     /// The balancers that tell the address of their clients.
     pub balancers: Balancers,
+    /// Counts connections, on all ports that share this.
+    pub meter: Meter,
 }
 
 impl Default for Limits {
@@ -108,6 +112,7 @@ impl Default for Limits {
             strangers: Strangers::default(),
             stranger_timeout: Duration::from_secs(60),
             balancers: Balancers::default(),
+            meter: Meter::default(),
         }
     }
 }

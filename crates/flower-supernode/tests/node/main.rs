@@ -115,6 +115,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         app: None,
         drain: Duration::from_secs(60),
         health: None,
+        metrics: None,
     }
 }
 
