@@ -189,3 +189,6 @@ fn text(status: StatusCode, media_type: &'static str, body: String) -> Response<
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests;

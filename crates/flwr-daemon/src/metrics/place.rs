@@ -135,9 +135,11 @@ impl MetricsPlace {
     }
 
     fn security(&self) -> Security {
-        self.tls
-            .as_ref()
-            .map_or(Security::Plaintext, |tls| Security::Tls(tls.tls().open()))
+        match &self.tls {
+            None => Security::Plaintext,
+            // HTTP/1.1 alone is offered: Prometheus would choose HTTP/2, which is not served here.
+            Some(tls) => Security::Tls(tls.tls().asking_anybody()),
+        }
     }
 }
 
