@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use flwr_core::monotonic;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::histogram::Histogram;
@@ -84,7 +85,7 @@ impl Calls {
             calls: self,
             method,
             code: CANCELLED,
-            began: Instant::now(),
+            began: monotonic::now(),
             held: Arc::clone(&held),
         };
         let answer = CALL.scope(held, call).await;
@@ -158,7 +159,7 @@ pub async fn held<T>(wait: impl Future<Output = T>) -> T {
     };
     let _held = call.calls.enter();
     let _waits = Waits {
-        began: Instant::now(),
+        began: monotonic::now(),
         call: &call,
     };
     wait.await

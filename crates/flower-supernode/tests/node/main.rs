@@ -129,10 +129,8 @@ impl Scene {
         let mut app = self.app().await;
         let waits = async {
             loop {
-                let waiting = app
-                    .list_apps_to_launch(proto::ListAppsToLaunchRequest {})
-                    .await
-                    .unwrap();
+                let request = proto::ListAppsToLaunchRequest {};
+                let waiting = app.list_apps_to_launch(request).await.unwrap();
                 if let Some(run_id) = waiting.run_ids.first().copied() {
                     return run_id;
                 }
