@@ -14,6 +14,10 @@ use crate::args::COMMIT;
 use crate::store::Store;
 use crate::upstream::Upstream;
 
+mod gpus;
+
+use gpus::Gpus;
+
 /// A message's objects are pulled.
 const PULL: Word = "pull";
 /// The ClientApp's process begins, and takes the message.
@@ -80,6 +84,7 @@ pub(crate) struct SuperNodeNumbers {
     stopping: [Stopper; 2],
     reachable: Amount,
     outbox: Amount,
+    gpus: Gpus,
 }
 
 impl SuperNodeNumbers {
@@ -97,6 +102,7 @@ impl SuperNodeNumbers {
             stopping,
             reachable: Amount::default(),
             outbox: Amount::default(),
+            gpus: Gpus::new(),
         };
         numbers.register(registry);
         Arc::new(numbers)
@@ -123,6 +129,7 @@ impl SuperNodeNumbers {
         let help = "The largest memory that a process of the last app had in RAM";
         peak.register(registry, "flwr_app_peak_memory_bytes", help);
         watchers.register(registry);
+        self.gpus.register(registry);
     }
 }
 
@@ -131,7 +138,7 @@ impl Source for SuperNodeNumbers {
     async fn refresh(&self) {
         self.reachable.set(self.upstream.is_reached().into());
         self.outbox.set(self.store.outbox_bytes().await);
-        self.measured.look_at_memory().await;
+        tokio::join!(self.measured.look_at_memory(), self.gpus.refresh());
     }
 
     fn ready(&self) -> Result<(), NotReady> {

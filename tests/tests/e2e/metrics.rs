@@ -1,10 +1,12 @@
 //! The numbers of both daemons, as Prometheus reads them.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -115,6 +117,15 @@ fn check(page: &str) {
     assert!(output.status.success() && told.is_empty(), "{told}\n{page}");
 }
 
+/// The folder of a program that answers as NVIDIA's does on a machine with one GPU.
+fn driver_of_a_gpu(scratch: &Scratch) -> PathBuf {
+    let folder = scratch.folder("driver");
+    let program = folder.join("nvidia-smi");
+    fs::write(&program, "#!/bin/sh\necho '1024, 24576, 50'\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
 /// A federation of one SuperNode, whose daemons have pages at these ports.
 fn plan(security: Security) -> (Plan, String, String) {
     let [link, node] = [(); 2].map(|()| format!("127.0.0.1:{}", ports::free()));
@@ -128,6 +139,10 @@ fn plan(security: Security) -> (Plan, String, String) {
 #[test]
 fn both_daemons_count_what_a_run_does_under_the_documented_names() {
     let (plan, link, node) = plan(Security::TlsAndAuth);
+    let driver = Scratch::new();
+    let (folder, rest) = (driver_of_a_gpu(&driver), OURS.path());
+    let path = [folder].into_iter().chain(env::split_paths(&rest));
+    let plan = plan.variable("PATH", env::join_paths(path).unwrap());
     let mut federation = plan.start();
     let app = federation.app("mean");
     let outcome = federation.flwr(OURS).run(&app, "rounds=2 nodes=1");
@@ -179,6 +194,13 @@ fn both_daemons_count_what_a_run_does_under_the_documented_names() {
         value(&of_node, "flwr_app_peak_memory_bytes") > 1e7,
         "{of_node}"
     );
+    let busy = "flwr_gpu_utilization_ratio{gpu=\"0\"}";
+    assert!(
+        (value(&of_node, busy) - 0.5).abs() < f64::EPSILON,
+        "{of_node}"
+    );
+    let memory = value(&of_node, "flwr_gpu_memory_bytes{gpu=\"0\"}");
+    assert!((memory - 24_576.0 * 1_048_576.0).abs() < f64::EPSILON);
     assert!((value(&of_node, "flwr_superlink_reachable") - 1.0).abs() < f64::EPSILON);
     // No id of a run or node, and nobody's address, is on the page.
     let runs = federation.flwr(OURS).statuses(&app);

@@ -118,7 +118,7 @@ fn rules_and_dashboard_ask_for_documented_numbers() {
         let text = fs::read_to_string(example(name)).unwrap();
         if name == "dashboard.json" {
             let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(dashboard["panels"].as_array().unwrap().len(), 24);
+            assert_eq!(dashboard["panels"].as_array().unwrap().len(), 26);
         }
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         let asked = words.filter(|word| word.starts_with("flwr_") || word.starts_with("process_"));
