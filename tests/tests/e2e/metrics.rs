@@ -72,7 +72,7 @@ fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
 
 /// Waits until the page at the path has this status, and gives its body.
 #[track_caller]
-fn becomes(address: &str, path: &str, status: u16) -> String {
+pub(crate) fn becomes(address: &str, path: &str, status: u16) -> String {
     let look = || get(address, path, None).filter(|answer| answer.status == status);
     wait_for(path, look).body
 }
