@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use flwr_core::proxy::ProxySetting;
 use flwr_daemon::config_file::{Configurable, Side};
+use flwr_daemon::metrics::MetricsFlags;
 use flwr_daemon::network::Network;
 
 use crate::link::Keep;
@@ -30,6 +31,9 @@ pub use saving::Saving;
 pub use server::DatabaseServer;
 
 use amounts::{bytes, in_flight, milliseconds, seconds};
+
+/// The commit that this program was built from.
+pub const COMMIT: &str = env!("FLWR_COMMIT");
 
 /// Version of this program, its commit, and the generations of the wire it speaks.
 pub const VERSION: &str = concat!(
@@ -310,6 +314,10 @@ pub struct Args {
     /// the answer, and end: with status 0 if it does. For containers and scripts on its machine
     #[arg(long, conflicts_with_all = ["check_config", "check_state"])]
     pub health: bool,
+
+    /// Numbers for Prometheus.
+    #[command(flatten)]
+    pub metrics: MetricsFlags,
 
     /// End in an orderly way when standard input, a pipe, is closed: for programs that start this
     /// one and must not leave it behind when they are killed

@@ -8,6 +8,7 @@ use flwr_core::cause::chain;
 use flwr_core::checkup::Checkup;
 use flwr_daemon::apps::Guard;
 use flwr_daemon::checkup::port;
+use flwr_daemon::metrics::METRICS;
 use flwr_daemon::telemetry::LogFile;
 use flwr_security::tls::{Dated, ServerTls, Standing};
 use rustix::fs::{Access, access};
@@ -99,6 +100,11 @@ fn ports(config: &Config, checkup: &mut Checkup) {
         ),
         ("http", Some(&config.common.address), "--port"),
         ("health", config.health.as_ref(), "--health-server-address"),
+        (
+            "metrics",
+            config.metrics.as_ref().map(|place| &place.address),
+            METRICS.flag,
+        ),
     ] {
         let Some(address) = address.map(ToString::to_string) else {
             continue;

@@ -9,6 +9,7 @@ use flwr_core::address::Address;
 use flwr_daemon::apps::Program;
 use flwr_daemon::clock::FollowingClock;
 use flwr_daemon::listen::Balancers;
+use flwr_daemon::metrics::MetricsPlace;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
@@ -70,6 +71,8 @@ pub struct Config {
     pub common: Common,
     /// Where health checks are answered.
     pub health: Option<Address>,
+    /// Where numbers for Prometheus are served.
+    pub metrics: Option<MetricsPlace>,
     /// How Fleet and Control are spoken.
     pub transport: Transport,
     /// Whether `flwr` is asked for a certificate, where clients are.
@@ -226,6 +229,8 @@ impl TryFrom<Args> for Config {
         let (joining, told) = joining(&args)?;
         warnings.extend(told);
         let launch = launch(&args)?;
+        let (metrics, told) = MetricsPlace::load(&args.metrics)?;
+        warnings.extend(told);
         let advertised = advertised(&args, &serverappio, launch.way())?;
         let shared = SharedSettings::of(&args, own_key.as_ref());
         let control = args.control_api_address.or(args.exec_api_address);
@@ -241,6 +246,7 @@ impl TryFrom<Args> for Config {
                 .health_server_address
                 .map(|given| address("--health-server-address", &given))
                 .transpose()?,
+            metrics,
             control_asks: args.control_client_auth == ClientAuth::Required,
             policy,
             joining,

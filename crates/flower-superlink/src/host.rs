@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use flwr_core::port::Result;
 use flwr_core::quiet::Quiet;
-use flwr_core::refusal::{Failure, Refusal};
+use flwr_core::refusal::{Failure, Ground, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::appio::{Holders, Launchers};
 use flwr_daemon::completion::Completion;
+use flwr_metrics::Calls;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
 use flwr_security::key::PrivateKey;
@@ -101,6 +102,7 @@ struct Inner {
     /// Limits the log lines of refused Fleet requests.
     quiet: Quiet<(Discriminant<Refusal>, Option<IpAddr>)>,
     newcomers: Newcomers,
+    calls: Calls,
     /// The wrong tries of nodes that join.
     tries: Tries,
 }
@@ -122,6 +124,7 @@ impl Host {
             holders: Holders::default(),
             quiet: Quiet::default(),
             newcomers: Newcomers::default(),
+            calls: Calls::new(&Ground::ALL.map(Ground::word)),
             tries: Tries::default(),
         }))
     }
@@ -129,6 +132,11 @@ impl Host {
     /// Waits until all changes under way are done. Called once no peer can begin another.
     pub(crate) async fn settled(&self) {
         self.0.completion.settled().await;
+    }
+
+    /// The calls of peers, as they are counted.
+    pub(crate) fn counted_calls(&self) -> &Calls {
+        &self.0.calls
     }
 
     /// The domain behind the doors.
@@ -169,6 +177,10 @@ impl flwr_wire::host::Host for Host {
 
     fn in_flight(&self) -> &InFlight {
         &self.0.parts.in_flight
+    }
+
+    fn calls(&self) -> Option<&Calls> {
+        Some(&self.0.calls)
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Parts {
     pub resume_runs: bool,
     /// The native channels of the processes. Without them the processes connect to the address.
     pub channels: Option<AppChannels>,
+    /// The watchers of the processes.
+    pub watchers: Watchers,
 }
 
 /// Starts a ServerApp process for each pending run.
@@ -94,6 +96,7 @@ impl Launcher {
             way,
             resume_runs,
             channels,
+            watchers,
         } = parts;
         let prepared = PreparedApps::new(&program, flwr_dir.as_deref(), outputs.as_deref(), ahead);
         Self {
@@ -103,7 +106,7 @@ impl Launcher {
             flwr_dir,
             outputs,
             prepared: Arc::new(prepared),
-            watchers: Watchers::new(),
+            watchers,
             turns: (way == Way::Tokenless).then(|| Arc::new(Semaphore::new(1))),
             resume_runs,
             channels,

@@ -24,6 +24,7 @@ mod in_time;
 pub mod launcher;
 pub mod link;
 mod machine;
+mod metrics;
 pub mod reaper;
 pub mod saving;
 pub mod simulation;

@@ -35,6 +35,7 @@ mod runs;
 pub mod settings;
 mod starts;
 mod steps;
+mod tallies;
 mod tasks;
 mod upkeep;
 mod waiting;
@@ -59,6 +60,7 @@ use quota::Outputs;
 use reach::Reach;
 use state::{LinkState, own_line};
 use steps::{Event, Steps};
+use tallies::Tallies;
 use tasks::Processes;
 use waiting::Waiting;
 use wake::Wake;
@@ -110,6 +112,7 @@ pub struct Link {
     reach: Reach,
     processes: Processes,
     taken: Taken,
+    tallies: Tallies,
     stopper: Stopper,
 }
 
@@ -170,6 +173,7 @@ impl Link {
             reach: Reach::default(),
             processes: Processes::default(),
             taken: Taken::default(),
+            tallies: Tallies::default(),
             stopper,
         }
     }

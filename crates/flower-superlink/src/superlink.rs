@@ -10,11 +10,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flwr_daemon::apps::Guard;
+use flwr_daemon::apps::{Guard, Watchers};
 use flwr_daemon::clock::{Clock as _, FollowingClock, SystemClock};
-use flwr_daemon::listen;
+use flwr_daemon::listen::{self, Meter};
+use flwr_daemon::metrics::Page;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
+use flwr_metrics::Registry;
 use flwr_security::from_file::FromFile;
 use flwr_security::pki::NodeAuthority;
 use flwr_security::private_files;
@@ -29,6 +31,7 @@ use crate::args::VERSION;
 use crate::config::{Config, Launch, Transport};
 use crate::host::Host;
 use crate::link::{Link, Parts};
+use crate::metrics::SuperLinkNumbers;
 use crate::store::{Opened, StoreError};
 
 mod alike;
@@ -105,6 +108,7 @@ impl SuperLink {
         let (work, stop_ports) = (Stopper::new(), Stopper::new());
         // A change of a file from here on is noticed, also while the state is opened.
         let renewals = renewals(&config);
+        let watchers = Watchers::new();
         // The state first: who else works with it is told before which port is taken.
         let opened = open_places(&config).await?;
         let open = Ports::open(&config).await?;
@@ -132,7 +136,14 @@ impl SuperLink {
         let mut facts = facts::of(&config, &addresses);
         facts.push(facts::kept(config.keep_runs, &link.space().await?.state));
         let host = ports::host(&link, &config, &addresses);
-        let servers = open.serve(&host, &config, &stop_ports);
+        let page = page(
+            &config,
+            &link,
+            &work,
+            (&host, &watchers),
+            (open.meter(), &renewals),
+        );
+        let servers = open.serve(&host, (&config, page), &stop_ports);
         let mut warnings = config.warnings.clone();
         warnings.extend(told);
         warnings.extend(missing_objects(missing.len()));
@@ -143,7 +154,7 @@ impl SuperLink {
         workers.start(&config, outputs.as_deref());
         workers.spawn(|_, stopper| renewals.clone().run(stopper));
         workers.watch_others(&config, &reloaded);
-        warnings.extend(workers.launch(config, &addresses, outputs, &host));
+        warnings.extend(workers.launch(config, &addresses, outputs, (&host, watchers)));
         Ok(Self {
             link,
             addresses,
@@ -256,6 +267,9 @@ fn renewals(config: &Config) -> Renewals {
             Arc::<FromFile<_>>::clone(people),
         );
     }
+    if let Some(metrics) = &config.metrics {
+        metrics.renew(&mut renewals);
+    }
     if let Some(accounts) = &config.accounts {
         renewals.add("--account-auth-config", Arc::<Accounts>::clone(accounts));
         renewals.add(
@@ -264,6 +278,22 @@ fn renewals(config: &Config) -> Renewals {
         );
     }
     renewals
+}
+
+/// The page of numbers, if it is served.
+fn page(
+    config: &Config,
+    link: &Arc<Link>,
+    work: &Stopper,
+    (host, watchers): (&Host, &Watchers),
+    (meter, renewals): (&Meter, &Renewals),
+) -> Option<Page> {
+    let place = config.metrics.as_ref()?;
+    let mut registry = Registry::default();
+    let counted = (host.counted_calls(), watchers);
+    let numbers = SuperLinkNumbers::new(link, work, counted, &mut registry);
+    let shared = (meter, renewals);
+    Some(Page::new(place, registry, shared, Arc::new(numbers)))
 }
 
 /// Opens state and objects, off the async workers.

@@ -9,6 +9,7 @@ use flwr_core::checkup::Checkup;
 use flwr_core::flower::RELEASE;
 use flwr_daemon::checkup::port;
 use flwr_daemon::clock::SystemClock;
+use flwr_daemon::metrics::METRICS;
 use flwr_security::private_files;
 use flwr_security::tls::Dated;
 use time::OffsetDateTime;
@@ -21,6 +22,7 @@ const JOIN: &str = "join";
 const KEY: &str = "key";
 const CERTIFICATES: &str = "certificates";
 const CLIENTAPPIO: &str = "clientappio";
+const METRICS_PORT: &str = "metrics";
 const SUPERLINK: &str = "superlink";
 const CLIENTAPP: &str = "clientapp";
 const AUTHENTICATION: &str = "authentication";
@@ -35,6 +37,16 @@ pub async fn check(config: &Config) -> Checkup {
     let clientappio = config.clientappio.address.to_string();
     let flag = config.clientappio.flag;
     port(CLIENTAPPIO, &clientappio, "SuperNode", flag, &mut checkup);
+    if let Some(place) = &config.metrics {
+        let address = place.address.to_string();
+        port(
+            METRICS_PORT,
+            &address,
+            "SuperNode",
+            METRICS.flag,
+            &mut checkup,
+        );
+    }
     if let Some(own) = &config.clientappio.tls {
         let now = OffsetDateTime::now_utc();
         Dated::tell(&own.tls().dated(), CLIENTAPPIO, now, &mut checkup);

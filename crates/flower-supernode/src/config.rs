@@ -14,6 +14,7 @@ use flwr_core::fab::Fab;
 use flwr_core::home::flwr_home;
 use flwr_core::object::ObjectId;
 use flwr_daemon::apps::{self, Program};
+use flwr_daemon::metrics::MetricsPlace;
 use flwr_security::joining::JoinTokenId;
 use flwr_security::key::PublicKey;
 
@@ -75,6 +76,8 @@ pub struct Config {
     pub drain: Duration,
     /// Where health checks are answered.
     pub health: Option<Address>,
+    /// Where numbers for Prometheus are served.
+    pub metrics: Option<MetricsPlace>,
 }
 
 /// Who starts the ClientApp's process.
@@ -149,7 +152,10 @@ impl Config {
             remembered,
         } = way;
         warnings.extend(told);
+        let (metrics, told) = MetricsPlace::load(&args.metrics)?;
+        warnings.extend(told);
         Ok(Self {
+            metrics,
             store: store(&key, &args),
             superlink,
             other_port,

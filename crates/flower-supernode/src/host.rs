@@ -8,11 +8,12 @@ use flwr_core::id::RunId;
 use flwr_core::message::Metadata;
 use flwr_core::port::Result;
 use flwr_core::quiet::Quiet;
-use flwr_core::refusal::{Failure, Refusal};
+use flwr_core::refusal::{Failure, Ground, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::appio::{Holders, Launchers, Origin, Readmission};
 use flwr_daemon::clock::Clock;
 use flwr_daemon::completion::Completion;
+use flwr_metrics::Calls;
 use flwr_wire::InFlight;
 use flwr_wire::host::{AppProof, Head, LauncherProof, RuntimeHost};
 use futures::future::BoxFuture;
@@ -45,6 +46,7 @@ struct Inner {
     /// Limits the log lines of refused calls.
     quiet: Quiet<(Discriminant<Failure>, Option<Discriminant<Refusal>>)>,
     in_flight: InFlight,
+    calls: Calls,
 }
 
 impl Host {
@@ -57,6 +59,7 @@ impl Host {
             holders: Holders::default(),
             quiet: Quiet::default(),
             in_flight: InFlight::default(),
+            calls: Calls::new(&Ground::ALL.map(Ground::word)),
         }))
     }
 
@@ -69,6 +72,11 @@ impl Host {
         if let Some(more) = self.0.quiet.ask((discriminant(failure), refusal)) {
             warn!(more, "refused a ClientApp's call: {failure}");
         }
+    }
+
+    /// The calls of ClientApps, as they are counted.
+    pub(crate) fn counted_calls(&self) -> &Calls {
+        &self.0.calls
     }
 
     /// Waits until all calls under way are done. Called once nobody can begin another.
@@ -91,6 +99,10 @@ impl flwr_wire::host::Host for Host {
 
     fn in_flight(&self) -> &InFlight {
         &self.0.in_flight
+    }
+
+    fn calls(&self) -> Option<&Calls> {
+        Some(&self.0.calls)
     }
 }
 

@@ -16,6 +16,7 @@ mod error;
 pub mod fuzzing;
 mod host;
 mod launcher;
+mod metrics;
 pub mod program;
 mod store;
 mod supernode;

@@ -105,6 +105,19 @@ impl Store {
         self.names(OUTBOX).await
     }
 
+    /// Bytes of the replies that are kept.
+    pub(crate) async fn outbox_bytes(&self) -> u64 {
+        let Some(dir) = self.0.clone() else {
+            return 0;
+        };
+        let counted = spawn_blocking(move || {
+            let files = fs::read_dir(dir.join(OUTBOX)).into_iter().flatten();
+            let sizes = files.flatten().filter_map(|file| file.metadata().ok());
+            sizes.map(|about| about.len()).sum()
+        });
+        counted.await.unwrap_or_default()
+    }
+
     /// The runs that files are kept of.
     pub(crate) async fn runs(&self) -> BTreeSet<RunId> {
         let contexts: Vec<u64> = self.names(CONTEXT).await;

@@ -11,8 +11,10 @@ use flwr_daemon::apps::Watchers;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
+use flwr_daemon::metrics::Page;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
+use flwr_metrics::Registry;
 use flwr_wire::door::{ClientAppIo, HttpDoors, Runtime, RuntimeDoor};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -24,6 +26,7 @@ use crate::config::{Config, Launch};
 use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
+use crate::metrics::{Measured, SuperNodeNumbers};
 use crate::store::Store;
 use crate::upstream::{Lasting, Learning, NoAnswer, NotJoined, Renewing, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
@@ -76,9 +79,17 @@ impl SuperNode {
     pub async fn bind(config: Config) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (mut servers, servers_stopper) = (JoinSet::new(), Stopper::new());
-        let (listener, health) = open_ports(&config).await?;
+        let limits = Limits::default();
+        let Open {
+            clientappio: listener,
+            health,
+            metrics,
+        } = open_ports(&config, &limits).await?;
         let clientappio = listener.bound().clone();
-        log_facts(&config, &clientappio, health.as_ref().map(Listener::bound));
+        let bound = |port: &Option<Listener>| port.as_ref().map(Listener::bound).cloned();
+        let (on_health, on_metrics) = (bound(&health), bound(&metrics));
+        let others = (on_health.as_ref(), on_metrics.as_ref());
+        log_facts(&config, &clientappio, others);
 
         let desk = Arc::new(Desk::new(config.launch == Launch::Process));
         let host = Host::new(
@@ -119,6 +130,19 @@ impl SuperNode {
             work.spawn(keep_certified(upstream, renewing, work_stopper.clone()));
         }
         let watchers = Watchers::new();
+        let store = config.store.clone().map_or_else(Store::none, Store::at);
+        let draining = Stopper::new();
+        let measured = config.metrics.as_ref().map(|_| Measured::new(&watchers));
+        if let (Some(place), Some(measured), Some(port)) = (&config.metrics, &measured, metrics) {
+            let mut registry = Registry::default();
+            let stopping = [draining.clone(), work_stopper.clone()];
+            let node = (&upstream, &store);
+            let numbers = SuperNodeNumbers::new(node, measured, stopping, &mut registry);
+            host.counted_calls().register(&mut registry);
+            let page = Page::new(place, registry, (&limits.meter, &renewals), numbers);
+            let stopper = servers_stopper.clone();
+            servers.spawn(async move { Ok(page.serve(port, stopper).await?) });
+        }
         let launch = trusting(config.launch, config.clientappio.tls.as_ref(), &clientappio);
         let launcher = Launcher::new(
             launch,
@@ -133,10 +157,11 @@ impl SuperNode {
             launcher,
             clock,
             node_config: config.node_config,
-            store: config.store.map_or_else(Store::none, Store::at),
+            store,
             app: config.app.map(Arc::new),
+            measured,
         };
-        let (mut worker, draining) = (JoinSet::new(), Stopper::new());
+        let mut worker = JoinSet::new();
         worker.spawn(Worker::new(parts).run(draining.clone(), work_stopper.clone()));
         Ok(Self {
             upstream,
@@ -162,7 +187,7 @@ impl SuperNode {
     /// # Errors
     /// A port cannot be opened.
     pub async fn require_ports(config: &Config) -> Result<(), Error> {
-        open_ports(config).await.map(|_| ())
+        open_ports(config, &Limits::default()).await.map(|_| ())
     }
 
     /// Where ClientApp processes reach this node, with the port the system chose.
@@ -229,20 +254,43 @@ impl SuperNode {
     }
 }
 
-/// Opens the ports for ClientApps and for health checks.
-async fn open_ports(config: &Config) -> Result<(Listener, Option<Listener>), Error> {
-    let security = AppTls::security(config.clientappio.tls.as_ref());
-    let address = config.clientappio.address.to_string();
-    let clientappio = open(&address, security, config.clientappio.service()).await?;
-    let health = match &config.health {
-        Some(address) => Some(open(&address.to_string(), Security::Plaintext, HEALTH).await?),
-        None => None,
-    };
-    Ok((clientappio, health))
+/// The open ports.
+struct Open {
+    clientappio: Listener,
+    health: Option<Listener>,
+    metrics: Option<Listener>,
 }
 
-async fn open(address: &str, security: Security, service: Service) -> Result<Listener, Error> {
-    Ok(Listener::bind(address, security, service, Limits::default()).await?)
+/// Opens the ports for ClientApps, for health checks and for numbers.
+async fn open_ports(config: &Config, limits: &Limits) -> Result<Open, Error> {
+    let security = AppTls::security(config.clientappio.tls.as_ref());
+    let address = config.clientappio.address.to_string();
+    let service = config.clientappio.service();
+    let clientappio = open(&address, security, service, limits).await?;
+    let health = match &config.health {
+        Some(address) => {
+            Some(open(&address.to_string(), Security::Plaintext, HEALTH, limits).await?)
+        }
+        None => None,
+    };
+    let metrics = match &config.metrics {
+        Some(place) => Some(place.open(limits.clone()).await?),
+        None => None,
+    };
+    Ok(Open {
+        clientappio,
+        health,
+        metrics,
+    })
+}
+
+async fn open(
+    address: &str,
+    security: Security,
+    service: Service,
+    limits: &Limits,
+) -> Result<Listener, Error> {
+    Ok(Listener::bind(address, security, service, limits.clone()).await?)
 }
 
 /// Has the processes that the node starts speak TLS with ClientAppIo, if it is spoken there.

@@ -41,6 +41,7 @@ use flwr_core::id::NodeId;
 use flwr_core::port;
 use flwr_core::refusal::{Class, Code, Failure, Refusal, Silence};
 use flwr_daemon::clock::Clock;
+use flwr_metrics::Registry;
 use flwr_security::key::{PrivateKey, PublicKey};
 
 use explain::Explainer;
@@ -183,6 +184,21 @@ impl Upstream {
         self.registration.end();
     }
 
+    /// Whether the SuperLink knows this node.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.registration.peek().is_some()
+    }
+
+    /// Whether it also answered the last call.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.is_registered() && !self.report.is_troubled()
+    }
+
+    /// Names what is counted.
+    pub(crate) fn register_numbers(&self, registry: &mut Registry) {
+        self.report.register(registry);
+    }
+
     /// Waits until this node is no longer registered as `node`, but as another.
     pub(crate) async fn replaced(&self, node: NodeId) {
         self.registration.replaced(node).await;
@@ -224,6 +240,7 @@ impl Upstream {
                     return Err(NoAnswer::RunOver(failure.to_string()));
                 }
                 Verdict::UnknownNode => {
+                    self.report.forgotten();
                     self.registration.lost(&session);
                     continue;
                 }
@@ -266,7 +283,7 @@ impl Upstream {
                 reason,
             });
         };
-        self.report.failed(&reason, backoff.tries(), delay);
+        self.report.failed(failure, &reason, backoff.tries(), delay);
         tokio::time::sleep(delay).await;
         Ok(())
     }

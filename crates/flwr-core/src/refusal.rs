@@ -19,6 +19,7 @@ mod answer;
 mod code;
 mod feature;
 mod from;
+mod ground;
 mod joining;
 mod number;
 mod unanswered;
@@ -26,6 +27,7 @@ mod unanswered;
 pub use answer::{Failure, Refused};
 pub use code::{Class, Code};
 pub use feature::Feature;
+pub use ground::Ground;
 pub use joining::JoinRefusal;
 pub use unanswered::{Silence, Unanswered};
 

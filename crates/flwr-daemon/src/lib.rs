@@ -13,6 +13,7 @@
 //! - [`console`] — stdout and stderr, which no slow reader holds up
 //! - [`config_file`] — flags from a file and from variables
 //! - [`limits`] — what the system allows a process
+//! - [`metrics`] — what a daemon tells of itself in numbers, and whether it is ready
 //! - [`objects`] — the bytes of content-addressed objects, in memory or in files
 //! - [`table`] — the content of a JSON or TOML file
 //! - [`task`] — tasks with an owner
@@ -38,6 +39,7 @@ pub mod console;
 pub mod health;
 pub mod limits;
 pub mod listen;
+pub mod metrics;
 pub mod network;
 pub mod objects;
 pub mod renew;

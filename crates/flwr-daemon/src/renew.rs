@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use flwr_core::cause::chain;
 use flwr_core::monotonic;
+use flwr_metrics::{Levels, Registry, Tally};
 use flwr_security::allow_list::AllowList;
 use flwr_security::client_list::ClientList;
 use flwr_security::from_file::FromFile;
@@ -37,6 +38,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(5);
 /// The interval of the warnings about expiring certificates.
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The outcomes of a load.
+const LOADED: &str = "ok";
+const FAILED: &str = "failed";
 
 /// A part of the configuration that is read from files.
 pub trait Renewable: Debug + Send + Sync {
@@ -60,6 +64,8 @@ pub trait Renewable: Debug + Send + Sync {
 pub struct Renewals {
     parts: Vec<Part>,
     clock: Arc<dyn Clock>,
+    /// Loads, by their outcome.
+    loads: Tally,
 }
 
 /// The part that one flag names.
@@ -71,6 +77,7 @@ struct Part {
     first: Seen,
     /// The last load, if it failed.
     failed: Arc<Mutex<Option<Failed>>>,
+    loads: Tally,
 }
 
 /// A failed load.
@@ -87,6 +94,7 @@ impl Renewals {
         Self {
             parts: Vec::new(),
             clock,
+            loads: Tally::new("outcome", &[LOADED, FAILED]),
         }
     }
 
@@ -95,12 +103,31 @@ impl Renewals {
     pub fn add(&mut self, flag: &'static str, files: Arc<dyn Renewable>) {
         let first = look(&files.paths());
         let failed = Arc::default();
+        let loads = self.loads.clone();
         self.parts.push(Part {
             flag,
             files,
             first,
             failed,
+            loads,
         });
+    }
+
+    /// Names what is counted.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "Certificates, keys and lists that were read again";
+        self.loads.register(registry, "flwr_reloads", help);
+    }
+
+    /// Tells when the first entry of each part expires, in seconds since 1970, by the flag of the part.
+    pub fn tell_expiry(&self, expiry: &Levels) {
+        for part in &self.parts {
+            let dated = part.files.dated();
+            if let Some(until) = dated.iter().map(Dated::until).min() {
+                let until = u64::try_from(until.unix_timestamp()).unwrap_or_default();
+                expiry.set(part.flag, until);
+            }
+        }
     }
 
     /// Reloads all files, off the async workers.
@@ -164,11 +191,13 @@ impl Part {
             Ok(Ok(shown)) => {
                 info!("{flag} read again: {shown}");
                 self.failed.lock().take();
+                self.loads.count(LOADED);
                 return self.log_dates(now, false);
             }
             Ok(Err(unusable)) => chain(&*unusable),
             Err(panicked) => panicked.to_string(),
         };
+        self.loads.count(FAILED);
         let at = monotonic::now();
         let told = self.failed.lock().replace(Failed {
             text: failure.clone(),

@@ -12,12 +12,14 @@ use crate::head::{Head, Release};
 use crate::host::AccountProof;
 
 mod answer;
+mod counted;
 pub mod grpc;
 pub mod http1;
 mod intake;
 mod patience;
 
 pub use answer::{Answer, Answers, decode};
+pub(crate) use counted::{code, ground};
 pub(crate) use intake::Intake;
 use intake::Taken;
 
@@ -191,18 +193,22 @@ impl Carrier {
 
     /// The response to a call that is refused or fails.
     pub(crate) fn failed(self, failure: Failure, reader: Reader) -> Response<Body> {
-        match self {
+        let ground = failure.ground();
+        let response = match self {
             Self::Grpc => grpc::failed_for(failure, reader),
             Self::Http => http1::failed(failure, reader),
-        }
+        };
+        counted::noted(response, ground)
     }
 
     /// The response to a peer that may not call here. Over gRPC all peers get the same words.
     pub(crate) fn turned_away(self, failure: Failure, reader: Reader) -> Response<Body> {
-        match self {
+        let ground = failure.ground();
+        let response = match self {
             Self::Grpc => grpc::failed(failure),
             Self::Http => http1::failed(failure, reader),
-        }
+        };
+        counted::noted(response, ground)
     }
 
     /// The same response. Nobody between may keep it: tokens are in it.

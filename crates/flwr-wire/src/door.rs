@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use flwr_core::port::Result;
+use flwr_metrics::{OTHER, Word};
 use flwr_security::peer::Peer;
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -14,7 +15,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-use crate::carrier::{Carrier, Reader};
+use crate::carrier::{self, Carrier, Reader};
 use crate::host::{Host, Release};
 
 mod control;
@@ -71,6 +72,9 @@ pub(crate) trait Opened: Send + Sync + 'static {
     #[doc(hidden)]
     fn reader(release: Option<Release>) -> Reader;
 
+    /// The path over gRPC of the method at this path, if it is served.
+    fn method(&self, path: &str) -> Option<&'static str>;
+
     /// Answers a request.
     #[doc(hidden)]
     fn serve(
@@ -116,17 +120,38 @@ impl<T: Opened, N> Service<Request<Body>> for Door<T, N> {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let behind = Arc::clone(&self.behind);
         Box::pin(async move {
-            let carrier = Carrier::of(&request);
-            let peer = request.extensions().get::<Peer>();
-            Ok(match behind.accept(peer) {
-                Ok(()) => behind.serve(carrier, request).await,
-                Err(failure) => {
-                    let reader = T::reader(carrier.head(&request).release);
-                    carrier.turned_away(failure, reader)
-                }
-            })
+            let Some(calls) = behind.host().calls() else {
+                return Ok(answer(&*behind, request).await);
+            };
+            let method = behind.method(request.uri().path());
+            let method = method.map_or(OTHER, named);
+            let answered = answer(&*behind, request);
+            let response = calls.measure(method, answered, carrier::code).await;
+            if let Some(ground) = carrier::ground(&response) {
+                calls.refused(ground.word());
+            }
+            Ok(response)
         })
     }
+}
+
+/// The answer of what is behind a door.
+async fn answer<T: Opened>(behind: &T, request: Request<Body>) -> Response<Body> {
+    let carrier = Carrier::of(&request);
+    let peer = request.extensions().get::<Peer>();
+    match behind.accept(peer) {
+        Ok(()) => behind.serve(carrier, request).await,
+        Err(failure) => {
+            let reader = T::reader(carrier.head(&request).release);
+            carrier.turned_away(failure, reader)
+        }
+    }
+}
+
+/// The method with this path, as it is counted: `/flwr.proto.Fleet/PullMessages` is
+/// `Fleet/PullMessages`.
+fn named(path: &'static str) -> Word {
+    path.rsplit_once('.').map_or(path, |(_, name)| name)
 }
 
 impl<T, N: NamedService> NamedService for Door<T, N> {

@@ -2,6 +2,7 @@
 
 use flwr_core::port::Result;
 use flwr_core::time::Timestamp;
+use flwr_metrics::Calls;
 use flwr_security::peer::Peer;
 use futures::future::BoxFuture;
 
@@ -55,4 +56,9 @@ pub trait Host: Clone + Send + Sync + 'static {
 
     /// The budget for the bytes of requests.
     fn in_flight(&self) -> &InFlight;
+
+    /// Where calls are counted, if they are.
+    fn calls(&self) -> Option<&Calls> {
+        None
+    }
 }

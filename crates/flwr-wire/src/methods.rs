@@ -101,6 +101,12 @@ impl<M> Table<M> {
         self.methods.get(path).map_or(&[], Vec::as_slice)
     }
 
+    /// The path over gRPC of the method that is served under this path.
+    pub(crate) fn name(&self, path: &str) -> Option<&'static str> {
+        let found = self.methods.get_key_value(path).map(|(path, _)| *path);
+        found.or_else(|| self.over_http.get(path).copied())
+    }
+
     /// All methods.
     pub(crate) fn all(&self) -> impl Iterator<Item = &M> {
         self.methods.values().flatten()

@@ -15,6 +15,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::metrics::becomes;
+
 const OURS: Maker = Maker::Ours;
 
 /// Changes the ServerApp of `trouble`. The change must be one.
@@ -210,9 +212,10 @@ fn a_full_disk_kills_no_serverapp_is_told_and_passes() {
     let Some(launcher) = Launcher::with_mounts(SMALL_HOME) else {
         return;
     };
-    let address = format!("127.0.0.1:{}", ports::free());
+    let [address, page] = [(); 2].map(|()| format!("127.0.0.1:{}", ports::free()));
     let plan = Federation::plan(Security::Insecure).nodes(1);
-    let plan = plan.superlink_flags(&["--health-server-address", &address]);
+    let health_flags = ["--health-server-address", &address];
+    let plan = plan.superlink_flags(&[&health_flags[..], &["--metrics-address", &page]].concat());
     let mut federation = plan.launcher(launcher).start();
     let app = federation.app("trouble");
     edit(
@@ -236,6 +239,11 @@ fn a_full_disk_kills_no_serverapp_is_told_and_passes() {
     federation.superlink().line("health checks say NOT_SERVING");
     assert_eq!(health(&runtime, &address), ServingStatus::NotServing);
     assert_eq!(exit_of_health(&address), Some(1));
+    let reason = becomes(&page, "/readyz", 503);
+    assert!(
+        reason.starts_with("the state cannot be written"),
+        "{reason}"
+    );
     let refused = federation.flwr(OURS).run(&app, "").failure(1);
     refused.must_say(&["nothing can be stored", "has to look at where it stores"]);
     // In the system's words or in SQLite's: a bundle may find the space that a row does not.
@@ -248,6 +256,7 @@ fn a_full_disk_kills_no_serverapp_is_told_and_passes() {
         .superlink()
         .line("everything can be stored again");
     assert_eq!(health(&runtime, &address), ServingStatus::Serving);
+    becomes(&page, "/readyz", 200);
     fs::write(&go, "").unwrap();
     let flwr = federation.flwr(OURS);
     flwr.wait_for_status(&app, run, "finished:completed");

@@ -39,6 +39,7 @@ mod later;
 mod lines;
 mod local;
 mod login;
+mod metrics;
 mod moved;
 mod mutual;
 mod networks;

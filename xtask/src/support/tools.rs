@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::support::build;
 
 /// Each with the Debian package that it comes in.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 9] = [
     ("openssl", "openssl"),
     ("ssh-keygen", "openssh-client"),
     // Shows the system calls of a program, from which the tests cut the power.
@@ -17,6 +17,7 @@ const TOOLS: [(&str, &str); 8] = [
     ("haproxy", "haproxy"),
     ("pg_ctlcluster", "postgresql"),
     ("pgbouncer", "pgbouncer"),
+    ("promtool", "prometheus"),
     // With the character maps of `localedef`.
     ("locale-gen", "locales"),
 ];

@@ -4,6 +4,7 @@ use flwr_client::channel::InvalidProxy;
 use flwr_core::address::{Address, AddressError};
 use flwr_daemon::appio::{AppTlsError, LaunchersError, PlaceError};
 use flwr_daemon::apps;
+use flwr_daemon::metrics::MetricsError;
 use flwr_security::allow_list::AllowListError;
 use flwr_security::client_list::ClientListError;
 use flwr_security::key::KeyError;
@@ -42,6 +43,9 @@ pub enum ConfigError {
         "--serve-older 1.8 needs --auth-superlink-private-key with --auth-list-public-keys: SuperNodes of flwr 1.9 to 1.14 prove who they are by a secret that they share with this key"
     )]
     OlderWithoutKey,
+    /// The page of numbers.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// The address of a PostgreSQL database.
     #[error("--database")]
     Database(#[from] crate::store::PostgresUrlError),

@@ -11,6 +11,7 @@ use flwr_core::object::Object;
 use flwr_core::quiet::Quiet;
 use flwr_core::refusal::Refusal;
 use flwr_core::time::Timestamp;
+use flwr_metrics::held;
 use futures::future;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
@@ -18,6 +19,7 @@ use tracing::{debug, warn};
 use super::Link;
 use super::commit::Stores;
 use super::state::{Answer, Parcel, Sent, own_line};
+use super::tallies;
 use super::wake::{News, Topic};
 use crate::error::{Error, Result};
 
@@ -162,6 +164,7 @@ impl Link {
         if reply.tree.id != id {
             return Err(Refusal::NoTree(id).into());
         }
+        let is_error = tallies::is_error(&reply.message.body);
         let now = self.now();
         let replied =
             self.commit(
@@ -170,6 +173,7 @@ impl Link {
         let missing = match replied.await {
             Ok(missing) => missing,
             Err(Error::Refused(refusal)) if !refusal.is_about_the_run() => {
+                self.tallies.dropped();
                 if let Some(more) = DROPPED.ask(src) {
                     warn!(run_id = %run, node_id = %src, message_id = %id, %refusal, more, "reply dropped");
                 }
@@ -177,6 +181,7 @@ impl Link {
             }
             Err(error) => return Err(error),
         };
+        self.tallies.replied(is_error);
         self.reach.sends(src, run, &missing);
         debug!(run_id = %run, node_id = %src, message_id = %id, "reply stored");
         Ok(Some(missing))
@@ -322,6 +327,7 @@ impl Link {
             }
             Answer::Reply(_) | Answer::Waiting { .. } => return Ok(None),
         };
+        self.tallies.lost();
         debug!(run_id = %run, message_id = %asked, ?lost, "answered with an error");
         self.keep_error(run, message.clone(), object, None).await?;
         let mut answers = self.state.answers(run, &[asked], now).await?;
@@ -373,7 +379,7 @@ impl Link {
         deadline: Instant,
     ) -> Option<()> {
         let waiting = future::select(Box::pin(changed), Box::pin(sleep_until(deadline)));
-        match self.stopper.run_until_stopped(waiting).await? {
+        match held(self.stopper.run_until_stopped(waiting)).await? {
             future::Either::Left(_) => Some(()),
             future::Either::Right(_) => None,
         }

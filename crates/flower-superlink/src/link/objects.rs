@@ -78,6 +78,7 @@ impl Link {
 
     /// A node has pushed this many bytes of the run's objects.
     pub fn count_received(&self, run: RunId, received: u64) {
+        self.tallies.received(received);
         let more = Traffic {
             received,
             ..Traffic::default()
@@ -87,6 +88,7 @@ impl Link {
 
     /// A node has pulled this many bytes of the run's objects.
     pub fn count_sent(&self, run: RunId, sent: u64) {
+        self.tallies.sent(sent);
         let more = Traffic {
             sent,
             ..Traffic::default()

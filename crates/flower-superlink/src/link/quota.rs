@@ -23,12 +23,26 @@ impl Link {
         let Some(limit) = self.max_storage else {
             return Ok(());
         };
-        let outputs = self.outputs.0.load(Ordering::Relaxed);
-        let used =
-            self.objects.uncounted() + self.fabs.uncounted() + self.state.used().await? + outputs;
+        let used = self.used_storage().await?;
         if used < limit {
             return Ok(());
         }
         Err(Refusal::Full { used, limit }.into())
+    }
+
+    /// Bytes that state, FABs, objects and what ServerApps print take, as the limit counts them.
+    ///
+    /// # Errors
+    /// If the state fails.
+    pub async fn used_storage(&self) -> Result<u64> {
+        let outputs = self.outputs.0.load(Ordering::Relaxed);
+        let kept = self.objects.uncounted() + self.fabs.uncounted();
+        Ok(kept + self.state.used().await? + outputs)
+    }
+
+    /// The bytes that may be kept, if there is a limit.
+    #[must_use]
+    pub const fn max_storage(&self) -> Option<u64> {
+        self.max_storage
     }
 }

@@ -13,6 +13,7 @@ use flwr_core::object::ObjectId;
 use super::wake::Topic;
 
 mod blobs;
+mod census;
 mod error;
 mod joining;
 mod logins;
@@ -28,6 +29,7 @@ mod tasks;
 mod upkeep;
 
 pub use blobs::{Blob, BlobName};
+pub use census::{Census, CommitMeter, Counting};
 pub use error::{StateError, StateResult};
 pub use flwr_core::message::Parcel;
 pub use flwr_core::port::control::NodeStatus;
@@ -98,6 +100,7 @@ pub trait LinkState:
     + Neighbours
     + Shared
     + Settings
+    + Counting
     + std::fmt::Debug
     + Send
     + Sync

@@ -1,6 +1,7 @@
 //! What every backend of the state must do. [`battery!`] makes a test of each behaviour for a
 //! constructor; the tests read like the promises in [`LinkState`](crate::link::state::LinkState).
 
+mod census;
 pub(in crate::store) mod joining;
 mod life;
 mod messages;
@@ -78,6 +79,7 @@ macro_rules! battery {
             upkeep::the_runs_of_a_time_are_kept;
             upkeep::a_node_that_is_gone_for_long_is_forgotten;
             upkeep::what_is_kept_is_counted;
+            census::what_moves_is_counted;
             messages::a_message_is_handed_out_when_it_is_whole_and_once;
             messages::a_node_is_known_by_the_objects_of_its_messages;
             messages::a_message_that_was_never_confirmed_comes_again;

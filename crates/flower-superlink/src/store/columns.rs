@@ -17,3 +17,10 @@ pub(super) const fn since(phase: Phase) -> &'static str {
         Phase::Finished(_) => "finished_at",
     }
 }
+
+/// How many runs there are of each phase.
+pub(super) const PHASES: &str = "SELECT phase, count(*) FROM run GROUP BY phase";
+/// How many whole instructions without a reply are taken and are not, and when the oldest was made.
+pub(super) const UNANSWERED: &str = "SELECT count(*) FILTER (WHERE taken),
+       count(*) FILTER (WHERE NOT taken), min(created_at)
+     FROM instruction WHERE reply IS NULL AND missing = 0";

@@ -13,6 +13,7 @@ use flwr_core::refusal::Refusal;
 
 use crate::link::state::{KnownToken, LinkState, Logins, Neighbours, Settings, Shared};
 
+mod census;
 mod joining;
 mod logs;
 mod messages;

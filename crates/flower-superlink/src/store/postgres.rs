@@ -25,6 +25,7 @@ use crate::link::wake::{Topic, Wake};
 pub(super) mod audit;
 mod blobs;
 mod burial;
+mod census;
 mod certificates;
 mod connect;
 mod dismissed;

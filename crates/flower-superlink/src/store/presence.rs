@@ -11,7 +11,7 @@ use flwr_security::key::PublicKey;
 use parking_lot::Mutex;
 
 use crate::link::state::{
-    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, KnownNode, Outlook, Session, Traffic,
+    APP_FIRST_CONTACT, APP_FIRST_HEARTBEAT, Census, KnownNode, Outlook, Session, Traffic,
 };
 use crate::link::wake::Topic;
 
@@ -293,6 +293,13 @@ impl Presence {
         let nodes = inner.nodes.iter();
         let online = nodes.filter(|(_, node)| node.is_online(now));
         online.map(|(id, _)| *id).collect()
+    }
+
+    /// Counts the nodes that are registered.
+    pub(super) fn count(&self, now: Timestamp, census: &mut Census) {
+        for node in self.0.lock().nodes.values() {
+            census.add_node(node.status(now));
+        }
     }
 
     pub(super) fn outlook(&self, node: NodeId) -> Option<Outlook> {

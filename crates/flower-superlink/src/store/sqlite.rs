@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use crate::link::state::{Changed, LinkState, Logins, Neighbours, Settings, Shared, Written};
 
 mod audit;
+mod census;
 mod dismissed;
 mod expiry;
 mod export;

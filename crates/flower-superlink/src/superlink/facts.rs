@@ -102,6 +102,12 @@ pub(super) fn of(config: &Config, addresses: &Addresses) -> Vec<String> {
             .as_ref()
             .map(|address| format!("listening for Health on {address}")),
     );
+    let metrics = addresses.metrics.as_ref().zip(config.metrics.as_ref());
+    facts.extend(
+        metrics.map(|(address, place)| {
+            format!("listening for Metrics on {address} ({})", place.shown())
+        }),
+    );
     facts
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use flwr_core::address::Address;
 use flwr_daemon::appio::{AppChannel, AppChannels, AppTls};
 use flwr_daemon::health;
-use flwr_daemon::listen::{self, Bound, Limits, Listener, Security, Service, Strangers};
+use flwr_daemon::listen::{self, Bound, Limits, Listener, Meter, Security, Service, Strangers};
+use flwr_daemon::metrics::Page;
 use flwr_daemon::stop::Stopper;
 use flwr_wire::InFlight;
 use flwr_wire::door::{
@@ -37,6 +38,8 @@ pub struct Addresses {
     pub common: Option<Bound>,
     /// For health checks.
     pub health: Option<Bound>,
+    /// For numbers.
+    pub metrics: Option<Bound>,
 }
 
 /// The open ports, by what is served there.
@@ -47,6 +50,8 @@ pub(super) struct Ports {
     join: Option<Listener>,
     common: Option<Listener>,
     health: Option<Listener>,
+    metrics: Option<Listener>,
+    meter: Meter,
 }
 
 impl Ports {
@@ -78,6 +83,10 @@ impl Ports {
             None => None,
             Some(address) => Some(bind(address, Security::Plaintext, HEALTH, &near).await?),
         };
+        let metrics = match &config.metrics {
+            None => None,
+            Some(place) => Some(place.open(near.clone()).await?),
+        };
         let join = match (&config.joining.address, &config.transport) {
             (Some(address), Transport::Tls(tls)) => {
                 Some(bind(address, Security::Tls(tls.open()), JOIN, &far).await?)
@@ -96,6 +105,8 @@ impl Ports {
             serverappio: serverappio.only_for(config.list_of_people()),
             join,
             health,
+            metrics,
+            meter: near.meter,
         })
     }
 
@@ -107,13 +118,19 @@ impl Ports {
             join: self.join.as_ref().map(Listener::bound).cloned(),
             common: self.common.as_ref().map(Listener::bound).cloned(),
             health: self.health.as_ref().map(Listener::bound).cloned(),
+            metrics: self.metrics.as_ref().map(Listener::bound).cloned(),
         }
+    }
+
+    /// Counts the connections of all ports.
+    pub(super) const fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     pub(super) fn serve(
         self,
         host: &Host,
-        config: &Config,
+        (config, page): (&Config, Option<Page>),
         stopper: &Stopper,
     ) -> JoinSet<Result<(), listen::Error>> {
         let fleet =
@@ -147,6 +164,9 @@ impl Ports {
             let link = Arc::clone(host.link());
             let health = health::service_while(move || link.can_write());
             servers.spawn(listener.serve(Routes::new(health), stopper.clone()));
+        }
+        if let (Some(listener), Some(page)) = (self.metrics, page) {
+            servers.spawn(page.serve(listener, stopper.clone()));
         }
         servers
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use flwr_daemon::apps::Watchers;
 use flwr_daemon::stop::Stopper;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -52,7 +53,7 @@ impl Workers {
             outputs: outputs.map(Path::to_owned),
         };
         self.spawn(|link, stopper| reaper::keep_tidy(link, rules, stopper));
-        if config.health.is_some() {
+        if config.health.is_some() || config.metrics.is_some() {
             self.spawn(reaper::watch_disk);
         }
         if !config.policy.is_open() {
@@ -89,7 +90,7 @@ impl Workers {
         config: Config,
         addresses: &Addresses,
         outputs: Option<PathBuf>,
-        host: &Host,
+        (host, watchers): (&Host, Watchers),
     ) -> Option<String> {
         let Launch::Subprocess {
             program,
@@ -119,6 +120,7 @@ impl Workers {
             way,
             resume_runs: config.resume_runs,
             channels,
+            watchers,
         });
         self.spawn(|_, stopper| launcher.run(stopper));
         told

@@ -7,6 +7,7 @@ use flwr_core::address::{Address, AddressError};
 use flwr_core::config::ConfigError;
 use flwr_daemon::appio::{AppTlsError, LaunchersError, PlaceError};
 use flwr_daemon::apps;
+use flwr_daemon::metrics::MetricsError;
 use flwr_security::key::KeyError;
 use flwr_security::tls::TlsError;
 
@@ -15,6 +16,9 @@ use crate::enrolment;
 /// Why the flags cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The page of numbers.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// TLS is off and on at once.
     #[error(
         "--insecure turns TLS off, but --root-certificates was given too: leave out one of them"

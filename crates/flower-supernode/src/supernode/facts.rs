@@ -9,7 +9,11 @@ use tracing::{info, warn};
 use crate::args::VERSION;
 use crate::config::{Config, Launch};
 
-pub(super) fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bound>) {
+pub(super) fn log_facts(
+    config: &Config,
+    clientappio: &Bound,
+    (health, metrics): (Option<&Bound>, Option<&Bound>),
+) {
     let key = config.key.path.as_ref();
     let key_origin = key.map_or("made for this start".to_owned(), |path| {
         path.display().to_string()
@@ -70,5 +74,8 @@ pub(super) fn log_facts(config: &Config, clientappio: &Bound, health: Option<&Bo
     info!("ClientAppIo on {clientappio} ({spoken}; isolation {isolation})");
     if let Some(address) = health {
         info!("Health on {address} (plaintext)");
+    }
+    if let (Some(address), Some(place)) = (metrics, &config.metrics) {
+        info!("Metrics on {address} ({})", place.shown());
     }
 }

@@ -28,6 +28,9 @@ pub(super) fn renewals(config: &Config, upstream: &Upstream, clock: &Arc<dyn Clo
         let (flag, tls) = own.renewal();
         renewals.add(flag, tls);
     }
+    if let Some(metrics) = &config.metrics {
+        metrics.renew(&mut renewals);
+    }
     if let Some(path) = &config.key.path {
         let flag = match remembered {
             Some(remembered) if remembered.key => "the enrolment's key",

@@ -68,8 +68,9 @@ impl Upstream {
             let Some(delay) = backoff.next_delay() else {
                 return;
             };
+            let reason = self.explainer.explain(&failure);
             self.report
-                .failed(&self.explainer.explain(&failure), backoff.tries(), delay);
+                .failed(&failure, &reason, backoff.tries(), delay);
             tokio::select! {
                 () = sleep(delay) => {}
                 () = self.registration.renewed(session) => return,

@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use flwr_core::monotonic;
+use flwr_core::refusal::{Failure, Silence};
+use flwr_metrics::{Registry, Tally, Word};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -17,10 +19,36 @@ const FIRST: u32 = 5;
 const REPEAT: Duration = Duration::from_secs(60);
 /// Reasons that are remembered. Calls fail side by side, each for a reason of its own.
 const REASONS: usize = 8;
+/// The SuperLink does not know this node any more.
+const FORGOTTEN: Word = "forgotten";
+/// All words for reasons.
+const REASON_WORDS: [Word; 8] = [
+    "refused",
+    "unreadable",
+    "busy",
+    "connection",
+    "late",
+    "cancelled",
+    "broken",
+    FORGOTTEN,
+];
 
 /// The state of the connection, as the log knows it.
-#[derive(Debug, Default)]
-pub(crate) struct Report(Mutex<Option<Trouble>>);
+#[derive(Debug)]
+pub(crate) struct Report {
+    trouble: Mutex<Option<Trouble>>,
+    /// The times at which the SuperLink was lost, by the reason.
+    losses: Tally,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            trouble: Mutex::default(),
+            losses: Tally::new("reason", &REASON_WORDS),
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Trouble {
@@ -37,8 +65,11 @@ struct Told {
 }
 
 impl Report {
-    /// A try failed; the next comes after `delay`.
-    pub(crate) fn failed(&self, reason: &str, tries: u64, delay: Duration) {
+    /// A try failed for this `reason`; the next comes after `delay`.
+    pub(crate) fn failed(&self, failure: &Failure, reason: &str, tries: u64, delay: Duration) {
+        if !self.is_troubled() {
+            self.losses.count(word(failure));
+        }
         if self.is_news(reason) {
             warn!(
                 "{reason} (try {tries}; next in {:.1} s)",
@@ -47,9 +78,26 @@ impl Report {
         }
     }
 
+    /// The SuperLink has forgotten this node.
+    pub(crate) fn forgotten(&self) {
+        self.losses.count(FORGOTTEN);
+    }
+
+    /// Whether the SuperLink has not answered since a call failed.
+    pub(crate) fn is_troubled(&self) -> bool {
+        self.trouble.lock().is_some()
+    }
+
+    /// Names what is counted.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Times at which the SuperLink was lost, by the first reason";
+        let name = "flwr_superlink_reconnects";
+        self.losses.register(registry, name, help);
+    }
+
     /// A call was answered.
     pub(crate) fn answered(&self) {
-        if let Some(trouble) = self.0.lock().take() {
+        if let Some(trouble) = self.trouble.lock().take() {
             info!(
                 "the SuperLink answers again after {:.1} s",
                 trouble.since.elapsed().as_secs_f64()
@@ -59,7 +107,7 @@ impl Report {
 
     fn is_news(&self, reason: &str) -> bool {
         let now = monotonic::now();
-        let mut trouble = self.0.lock();
+        let mut trouble = self.trouble.lock();
         let told = &mut trouble
             .get_or_insert_with(|| Trouble {
                 since: now,
@@ -93,8 +141,26 @@ impl Report {
     }
 }
 
+/// Why a call failed, in one word.
+const fn word(failure: &Failure) -> Word {
+    match failure {
+        Failure::Answered(_) => "refused",
+        Failure::Refused(_) => "unreadable",
+        Failure::TryAgain(_) => "busy",
+        Failure::Unanswered(unanswered) => match unanswered.why {
+            Silence::Connection => "connection",
+            Silence::Busy => "busy",
+            Silence::Late => "late",
+            Silence::Cancelled => "cancelled",
+            Silence::Broken => "broken",
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use flwr_core::refusal::Unanswered;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -118,12 +184,29 @@ mod tests {
     }
 
     #[test]
+    fn each_loss_of_the_superlink_counts_once_by_its_first_reason() {
+        let report = Report::default();
+        let fail = |why| {
+            let failure = Unanswered::new(why, "no").into();
+            report.failed(&failure, "no", 1, Duration::ZERO);
+        };
+        fail(Silence::Late);
+        fail(Silence::Connection);
+        assert!(report.is_troubled());
+        report.answered();
+        fail(Silence::Late);
+        for (word, number) in [("late", 2), ("connection", 0)] {
+            assert_eq!(report.losses.number(word), number, "{word}");
+        }
+    }
+
+    #[test]
     fn reasons_without_number_are_not_all_remembered() {
         let report = Report::default();
         for number in 0..1000 {
             assert!(report.is_news(&number.to_string()));
         }
-        let trouble = report.0.lock();
+        let trouble = report.trouble.lock();
         assert_eq!(
             trouble.as_ref().map(|trouble| trouble.told.len()),
             Some(REASONS)

@@ -10,10 +10,11 @@ use flwr_core::cause::chain;
 use flwr_core::context::Context;
 use flwr_core::id::{NodeId, RunId};
 use flwr_core::message::{Body, ErrorCode, Message, Metadata, Parcel};
+use flwr_core::monotonic;
 use flwr_core::refusal::Refusal;
 use flwr_daemon::apps::{self, AppProcess, Exit};
 use tokio::task::{JoinError, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
 use super::abandoned::Abandoned;
@@ -144,7 +145,11 @@ impl Worker {
         transfer: &Transfer<'_>,
         stored: &Stored,
     ) -> Result<(), NoAnswer> {
+        let began = monotonic::now();
         push(transfer, &stored.reply).await?;
+        if let Some(measured) = &self.parts.measured {
+            measured.pushed(began.elapsed());
+        }
         if let Some(context) = &stored.context {
             self.keep_context(transfer.run, context.clone()).await;
         }
@@ -165,7 +170,11 @@ impl Worker {
         let instruction = message.metadata.id;
         let inputs = self.inputs(transfer).await?;
         let ids = tree.post_order().iter().map(|part| part.id).collect();
+        let began = monotonic::now();
         let objects = transfer.pull_all(ids).await?;
+        if let Some(measured) = &self.parts.measured {
+            measured.pulled(began.elapsed());
+        }
         transfer.confirm(instruction).await?;
         let context =
             self.runs
@@ -174,9 +183,11 @@ impl Worker {
         let inbox = Inbox::new(message.clone(), tree.clone(), inputs, context, objects);
         let job = Arc::new(Job::new(transfer.node, inbox, Outbox::default()));
         self.parts.desk.open(Arc::clone(&job));
+        let launched = monotonic::now();
         let app = self.launch(&job).await?;
+        let app = (app.as_deref(), launched);
         tokio::select! {
-            done = self.follow(transfer, &job, app.as_deref(), finished) => done,
+            done = self.follow(transfer, &job, app, finished) => done,
             over = self.parts.upstream.watch_run(transfer.node, transfer.run) => Err(NoReply::Abandoned(over.into())),
         }
     }
@@ -201,7 +212,7 @@ impl Worker {
         &self,
         transfer: &Transfer<'_>,
         job: &Job,
-        app: Option<&AppProcess>,
+        (app, launched): (Option<&AppProcess>, Instant),
         finished: &mut Option<Stored>,
     ) -> Result<(), NoReply> {
         let end = self.end_of(job, app).await;
@@ -209,6 +220,9 @@ impl Worker {
             return Err(NoReply::Told(ErrorCode::Unknown, end.describe(job)));
         };
         reply.worked = job.inbox.taken_for();
+        if let Some(measured) = &self.parts.measured {
+            measured.worked(launched.elapsed(), reply.worked).await;
+        }
         if let Some(cause) = not_loaded(&reply, app).await {
             return Err(NoReply::Told(ErrorCode::LoadClientApp, cause));
         }

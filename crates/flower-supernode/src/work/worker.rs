@@ -22,6 +22,7 @@ use super::desk::Desk;
 use super::runs::Runs;
 use crate::error::Error;
 use crate::launcher::Launcher;
+use crate::metrics::Measured;
 use crate::store::Store;
 use crate::upstream::{NoAnswer, Upstream};
 
@@ -48,6 +49,8 @@ pub(crate) struct WorkerParts {
     pub(crate) store: Store,
     /// The app of a node that runs this one, whatever app a run has.
     pub(crate) app: Option<Arc<Fab>>,
+    /// What is measured of messages, if somebody reads it.
+    pub(crate) measured: Option<Measured>,
 }
 
 /// Works on one message after the other.

@@ -115,6 +115,7 @@ fn config(superlink: &str, trust: Trust) -> Config {
         app: None,
         drain: Duration::from_secs(60),
         health: None,
+        metrics: None,
     }
 }
 
@@ -128,10 +129,8 @@ impl Scene {
         let mut app = self.app().await;
         let waits = async {
             loop {
-                let waiting = app
-                    .list_apps_to_launch(proto::ListAppsToLaunchRequest {})
-                    .await
-                    .unwrap();
+                let request = proto::ListAppsToLaunchRequest {};
+                let waiting = app.list_apps_to_launch(request).await.unwrap();
                 if let Some(run_id) = waiting.run_ids.first().copied() {
                     return run_id;
                 }

@@ -113,6 +113,7 @@ impl AppProcess {
             tail: tail.clone(),
             report,
         };
+        let end = watchers.count(identity.pid, end);
         watchers.start(watcher.run(end, open));
         Self {
             name: name.to_owned(),

@@ -102,6 +102,7 @@ impl AppProcess {
     ) -> Self {
         let (report, exit) = watch::channel(None);
         let tail = readers.tail.clone();
+        let end = watchers.count(identity.pid, end);
         let watch = async move {
             let status = end.await;
             if let Some(group) = group {

@@ -20,7 +20,7 @@ use super::connection::{Admission, Connection, Transport};
 use super::greet::{self, Greeter, Refused, Serves, Spoken};
 use super::sockets::Sockets;
 use super::strangers::Strangers;
-use super::{Limits, Listener};
+use super::{Limits, Listener, Meter};
 use crate::stop::Stopper;
 
 /// The pause after a failed accept. Too many open files is an error that may pass.
@@ -44,6 +44,7 @@ struct Door {
     strangers: Strangers,
     stranger_timeout: Duration,
     balancers: Balancers,
+    meter: Meter,
     /// A scanner must not fill the disk.
     quiet: Quiet<&'static str>,
     clients: Arc<Clients>,
@@ -79,6 +80,7 @@ pub(super) async fn run(
         strangers: limits.strangers.clone(),
         stranger_timeout: limits.stranger_timeout,
         balancers: limits.balancers.clone(),
+        meter: limits.meter.clone(),
         quiet: Quiet::default(),
         clients: Arc::clone(&clients),
     });
@@ -165,6 +167,7 @@ async fn enter(
                 place,
                 standing,
                 within: door.stranger_timeout,
+                counted: door.meter.enter(door.name),
             };
             let (is_http1, start) = match spoken {
                 Spoken::Http1(start) => (true, start),
@@ -213,6 +216,7 @@ impl Door {
 }
 
 fn log_refused(door: &Door, peer: SocketAddr, refused: &Refused) {
+    door.meter.refused(refused);
     if !refused.is_worth_a_line() {
         debug!("{}: {peer}: {refused}", door.name);
     } else if let Some(more) = door.quiet.ask(refused.kind()) {

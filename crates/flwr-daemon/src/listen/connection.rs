@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use flwr_metrics::Entered;
 use flwr_security::joining::exported;
 use flwr_security::peer::{Binding, Chain, Peer, Standing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -34,6 +35,7 @@ pub struct Connection {
     /// When the connection ends if no caller was admitted by then. `None`: somebody was.
     stranger: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
+    _counted: Entered,
     /// Has the client's certificate looked at again.
     _watched: Option<Watched>,
 }
@@ -46,6 +48,8 @@ pub(super) struct Admission {
     pub(super) standing: Standing,
     /// How long it may be there.
     pub(super) within: Duration,
+    /// Its place among the connections that are counted.
+    pub(super) counted: Entered,
 }
 
 /// Whether only processes of this machine can have this address.
@@ -70,6 +74,7 @@ impl Connection {
             place,
             standing,
             within,
+            counted,
         } = admission;
         let shown = transport.shown(clients)?;
         let cut = match shown {
@@ -95,6 +100,7 @@ impl Connection {
             transport,
             preface,
             _place: place,
+            _counted: counted,
             _watched: shown.map(|shown| clients.add(shown, address, cut.clone())),
             cut: Box::pin(cut.cancelled_owned()),
         })

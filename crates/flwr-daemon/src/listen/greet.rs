@@ -183,6 +183,23 @@ impl Serves {
 }
 
 impl Refused {
+    /// All kinds.
+    pub(super) const KINDS: [&'static str; 13] = [
+        "closed",
+        "silent",
+        "plaintext",
+        "tls",
+        "http1",
+        "http2",
+        "proxy-protocol",
+        "no-proxy-protocol",
+        "strangers",
+        "all-strangers",
+        "garbage",
+        "handshake",
+        "certificate",
+    ];
+
     /// The kind of the refusal, in one word, for counting.
     pub(super) fn kind(&self) -> &'static str {
         match self {

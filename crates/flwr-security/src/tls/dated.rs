@@ -126,6 +126,12 @@ impl Dated {
         }
     }
 
+    /// When the entry expires.
+    #[must_use]
+    pub const fn until(&self) -> OffsetDateTime {
+        self.until
+    }
+
     /// Whether peers see this certificate.
     #[must_use]
     pub fn is_own(&self) -> bool {

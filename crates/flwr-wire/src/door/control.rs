@@ -77,6 +77,10 @@ impl<H: ControlHost> Opened for People<H> {
         Reader::Command(release)
     }
 
+    fn method(&self, path: &str) -> Option<&'static str> {
+        self.sign_in.name(path).or_else(|| self.control.name(path))
+    }
+
     async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
         let sign_in = self.sign_in.at(path).first();

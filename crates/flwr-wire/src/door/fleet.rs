@@ -71,6 +71,10 @@ impl<H: FleetHost> Opened for Nodes<H> {
         Reader::Node(release)
     }
 
+    fn method(&self, path: &str) -> Option<&'static str> {
+        self.methods.name(path)
+    }
+
     async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         match carrier {

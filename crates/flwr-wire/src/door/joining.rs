@@ -75,6 +75,10 @@ impl<H: JoinHost> Opened for Joiners<H> {
         Reader::Joiner
     }
 
+    fn method(&self, path: &str) -> Option<&'static str> {
+        self.joining.name(path).or_else(|| self.sessions.name(path))
+    }
+
     async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let path = request.uri().path();
         let head = carrier.head(&request);

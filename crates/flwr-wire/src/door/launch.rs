@@ -46,6 +46,10 @@ impl<H: LaunchHost> Opened for Launchers<H> {
         Reader::App
     }
 
+    fn method(&self, path: &str) -> Option<&'static str> {
+        self.methods.name(path)
+    }
+
     async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let Some(method) = self.methods.at(request.uri().path()).first() else {
             return carrier.unknown_method();

@@ -123,6 +123,10 @@ impl<H: RuntimeHost> Opened for Apps<H> {
         Reader::App
     }
 
+    fn method(&self, path: &str) -> Option<&'static str> {
+        self.methods.name(path)
+    }
+
     async fn serve(&self, carrier: Carrier, request: Request<Body>) -> Response<Body> {
         let methods = self.methods.at(request.uri().path());
         let Some(newest) = methods.first() else {

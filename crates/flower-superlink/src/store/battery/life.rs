@@ -13,7 +13,7 @@ use crate::link::wake::Topic;
 const NODE: NodeId = NodeId(5);
 
 /// What alice says of a node with this key.
-fn enrolment(key: &PublicKey) -> Enrolment {
+pub(super) fn enrolment(key: &PublicKey) -> Enrolment {
     Enrolment {
         key: key.clone(),
         owner: "alice-1".to_owned(),

@@ -48,6 +48,13 @@ struct Reply {
 }
 
 impl Messages {
+    /// The whole instructions without a reply: whether each is taken, and when it was made.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = (bool, Timestamp)> {
+        let instructions = self.instructions.values();
+        let open = instructions.filter(|open| open.missing == 0 && open.reply.is_none());
+        open.map(|open| (open.taken, open.message.metadata.created_at))
+    }
+
     pub(super) fn has_instruction(&self, id: MessageId) -> bool {
         self.instructions.contains_key(&id)
     }

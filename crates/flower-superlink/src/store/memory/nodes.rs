@@ -48,6 +48,11 @@ impl Node {
 }
 
 impl Nodes {
+    /// All nodes, also those that are unregistered.
+    pub(super) fn known(&self) -> impl Iterator<Item = &KnownNode> {
+        self.nodes.values().map(|node| &node.known)
+    }
+
     /// The node with this key, and whether it was here before.
     fn register(&mut self, key: &PublicKey, fresh: NodeId, now: Timestamp) -> (NodeId, bool) {
         if let Some(bound) = self.by_key.get(key) {

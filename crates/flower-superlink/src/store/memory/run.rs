@@ -54,6 +54,11 @@ impl RunState {
         &self.run
     }
 
+    /// The messages to nodes without a reply: whether the node has taken each, and when it was made.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = (bool, Timestamp)> {
+        self.messages.unanswered()
+    }
+
     /// The objects of the messages to which the node is this.
     pub(super) fn objects_of(&self, node: NodeId, role: Role) -> HashSet<ObjectId> {
         self.objects.below(self.messages.of_node(node, role))

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use flwr_core::cause::chain;
+use flwr_core::monotonic;
 use flwr_daemon::task::{self, Task};
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -22,7 +23,7 @@ use tracing::warn;
 use super::hold::{Hold, Lost, TakenOver};
 use super::patience::{PATIENCE, Patience, is_passing};
 use super::unit::{Unit, Wants};
-use crate::link::state::{StateError, StateResult};
+use crate::link::state::{CommitMeter, StateError, StateResult};
 
 mod job;
 mod op;
@@ -43,6 +44,7 @@ const TRANSACTION: Duration = Duration::from_secs(20);
 pub(super) struct Lane {
     orders: mpsc::Sender<Order>,
     shut_out: watch::Receiver<bool>,
+    meter: CommitMeter,
     _task: Mutex<Task<()>>,
 }
 
@@ -66,8 +68,10 @@ impl Lane {
     pub(super) fn start(hold: Hold, connection: Object) -> Self {
         let (orders, waiting) = mpsc::channel(QUEUE);
         let (shuts_out, shut_out) = watch::channel(false);
+        let meter = CommitMeter::default();
         let worker = Worker {
             shuts_out,
+            meter: meter.clone(),
             hold,
             connection: Some(connection),
             unresolved: None,
@@ -75,6 +79,7 @@ impl Lane {
         Self {
             orders,
             shut_out,
+            meter,
             _task: Mutex::new(task::start(worker.run(waiting))),
         }
     }
@@ -95,6 +100,11 @@ impl Lane {
         let sent = self.orders.send(Order::Do(Box::new(job))).await;
         sent.map_err(|_| broken(Ended))?;
         answered.await.map_err(|_| broken(Ended))?
+    }
+
+    /// How long commits take.
+    pub(super) const fn meter(&self) -> &CommitMeter {
+        &self.meter
     }
 
     /// Whether another SuperLink has the database, or the name of this one: nothing can be written.
@@ -125,6 +135,7 @@ impl Lane {
 struct Worker {
     /// Tells that another SuperLink has the database.
     shuts_out: watch::Sender<bool>,
+    meter: CommitMeter,
     hold: Hold,
     /// The connection with the hold, unless it was lost.
     connection: Option<Object>,
@@ -176,8 +187,15 @@ impl Worker {
 
     /// Does the operations, and answers them.
     async fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
+        let began = monotonic::now();
         match self.attempts(&mut group).await {
-            Ok(()) => end(group, Ok(())),
+            Ok(()) => {
+                if !group.is_empty() {
+                    let seconds = began.elapsed().as_secs_f64();
+                    self.meter.committed(group.len(), seconds);
+                }
+                end(group, Ok(()));
+            }
             Err(GaveUp {
                 error,
                 is_unknown: true,

@@ -105,6 +105,13 @@ impl Node {
         }
     }
 
+    pub(super) fn status(&self, now: Timestamp) -> NodeStatus {
+        match self.is_online(now) {
+            true => NodeStatus::Online,
+            false => self.known.status(now),
+        }
+    }
+
     pub(super) fn is_online(&self, now: Timestamp) -> bool {
         self.known.online_until + self.slack() > now
     }

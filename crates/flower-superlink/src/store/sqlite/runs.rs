@@ -85,7 +85,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
-fn read_phase(row: &Row<'_>, column: usize) -> rusqlite::Result<Phase> {
+pub(super) fn read_phase(row: &Row<'_>, column: usize) -> rusqlite::Result<Phase> {
     let text: String = row.get(column)?;
     text.parse().map_err(|error| unreadable(column, error))
 }

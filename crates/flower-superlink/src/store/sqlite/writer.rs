@@ -7,11 +7,12 @@
 use std::sync::Arc;
 use std::thread;
 
+use flwr_core::monotonic;
 use rusqlite::Connection;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::link::state::{StateError, StateResult};
+use crate::link::state::{CommitMeter, StateError, StateResult};
 
 /// Pieces of work that wait for the thread at most; who comes later waits for a place.
 const QUEUE: usize = 1024;
@@ -20,7 +21,7 @@ const GROUP: usize = 256;
 
 /// Hands work to the writing thread, which ends with the last of its handles.
 #[derive(Debug, Clone)]
-pub(super) struct Writer(mpsc::Sender<Order>);
+pub(super) struct Writer(mpsc::Sender<Order>, CommitMeter);
 
 enum Order {
     Do(Job),
@@ -52,10 +53,12 @@ impl Writer {
     /// Starts the thread on this connection.
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
         let (sender, orders) = mpsc::channel(QUEUE);
+        let meter = CommitMeter::default();
+        let own = meter.clone();
         thread::Builder::new()
             .name("state-writer".to_owned())
-            .spawn(move || run(connection, orders))?;
-        Ok(Self(sender))
+            .spawn(move || run(connection, orders, &own))?;
+        Ok(Self(sender, meter))
     }
 
     /// Does `work` in a transaction, and answers when it is on disk. Work that was accepted is
@@ -100,6 +103,11 @@ impl Writer {
         answered.await.map_err(|_| broken(Ended))?
     }
 
+    /// How long commits take.
+    pub(super) const fn meter(&self) -> &CommitMeter {
+        &self.1
+    }
+
     /// Whether nothing waits to be written.
     pub(super) fn is_idle(&self) -> bool {
         self.0.capacity() == self.0.max_capacity()
@@ -125,8 +133,8 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> StateError {
     StateError::Broken(Box::new(error))
 }
 
-fn run(connection: Connection, orders: mpsc::Receiver<Order>) {
-    let close = serve(&connection, orders);
+fn run(connection: Connection, orders: mpsc::Receiver<Order>, meter: &CommitMeter) {
+    let close = serve(&connection, orders, meter);
     checkpoint(&connection, "truncate");
     // Closed before the answer: SQLite takes its files beside the database away at the last close, and
     // who has the answer may look at the folder.
@@ -141,6 +149,7 @@ fn run(connection: Connection, orders: mpsc::Receiver<Order>) {
 fn serve(
     connection: &Connection,
     mut orders: mpsc::Receiver<Order>,
+    meter: &CommitMeter,
 ) -> Option<oneshot::Sender<()>> {
     let mut close = None;
     while close.is_none()
@@ -158,7 +167,11 @@ fn serve(
             }
         };
         let mut group = Group::default();
+        let began = monotonic::now();
         let committed = group.commit(connection, first, &mut orders);
+        if committed.is_ok() {
+            meter.committed(group.endings.len(), began.elapsed().as_secs_f64());
+        }
         let committed = committed.map_err(|error| {
             if !connection.is_autocommit() {
                 // Nothing to be told: the error that is told already comes first.

@@ -17,10 +17,11 @@ use flwr_security::key::PublicKey;
 
 use super::{Turns, tell};
 use crate::link::state::{
-    Answer, Blob, BlobName, Burial, Care, Claim, Enrolment, Joining, Keep, KnownLogin, KnownNode,
-    KnownToken, LogEntry, Logins, Logs, Messages, Neighbours, Nodes, ObjectEntry, Objects, Parcel,
-    Prints, Process, RefreshTurn, Registration, Role, Runs, Sent, Session, Settings, Shared,
-    StateResult, Takeover, Tasks, Traffic, Traits, Upkeep, Usage, Written,
+    Answer, Blob, BlobName, Burial, Care, Census, Claim, Counting, Enrolment, Joining, Keep,
+    KnownLogin, KnownNode, KnownToken, LogEntry, Logins, Logs, Messages, Neighbours, Nodes,
+    ObjectEntry, Objects, Parcel, Prints, Process, RefreshTurn, Registration, Role, Runs, Sent,
+    Session, Settings, Shared, StateResult, Takeover, Tasks, Traffic, Traits, Upkeep, Usage,
+    Written,
 };
 use crate::link::wake::{Topic, Wake};
 
@@ -148,6 +149,10 @@ in_turns!(Upkeep {
     call close() -> ();
     now move_leases(seconds: f64);
     now extend_leases(since: Timestamp, seconds: f64);
+});
+
+in_turns!(Counting {
+    call census(now: Timestamp) -> StateResult<Census>;
 });
 
 in_turns!(Logins {
