@@ -15,7 +15,7 @@ mod sockets;
 mod tls;
 
 pub(crate) use channel::Opened;
-pub use channel::{AppChannel, AppChannels};
+pub use channel::{AppChannel, AppChannels, is_call};
 pub use holders::{Holders, Readmission};
 pub use launchers::{Launchers, LaunchersError};
 pub use origin::Origin;

@@ -1,5 +1,6 @@
 //! The targets, by who gives the bytes.
 
+mod channel;
 mod core;
 mod disk;
 mod doors;
@@ -111,6 +112,18 @@ pub const TARGETS: &[Target] = &[
         what: "calls of people",
         run: doors::control,
         seeds: doors::control_seeds,
+    },
+    Target {
+        name: "packet",
+        what: "packets of app processes over the native channel",
+        run: channel::packet,
+        seeds: channel::packet_seeds,
+    },
+    Target {
+        name: "content",
+        what: "where a message of an object has its content",
+        run: channel::content,
+        seeds: channel::content_seeds,
     },
 ];
 

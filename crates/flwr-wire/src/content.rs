@@ -71,9 +71,9 @@ impl Content {
         key.freeze()
     }
 
-    /// Bytes of the content.
+    /// Bytes of the content, of which there is one at least.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub const fn length(&self) -> usize {
         self.bytes.len()
     }
 

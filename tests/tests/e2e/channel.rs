@@ -1,11 +1,16 @@
 //! The native channel of app processes: the same digits as over TCP, bodies of any size, and processes
 //! that fork, close what they have, raise, or die in the middle of a body.
 
-use e2e::{Federation, Maker, Outcome, Release, Security};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use e2e::{Federation, Maker, Outcome, PATIENCE, Release, Security};
 
 const OURS: Maker = Maker::Ours;
 const NATIVE: [&str; 2] = ["--app-channel", "native"];
 const TCP: [&str; 2] = ["--app-channel", "tcp"];
+/// How often a daemon is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// One of each family of calls: no token for ServerApps, tokens in the body, by two names of the calls,
 /// tasks, and HTTP.
 const RELEASES: [Release; 6] = [
@@ -139,4 +144,60 @@ fn a_serverapp_goes_on_over_tcp_when_its_superlink_comes_back() {
         log.must_say(&["round 2: 1 answers", "finished"]);
         federation.stop();
     }
+}
+
+/// A body in shared memory counts before it is mapped, as one that comes over TCP does.
+#[test]
+fn a_body_that_max_in_flight_has_no_room_for_is_refused_over_both_channels() {
+    for channel in [NATIVE, TCP] {
+        let maker = Maker::OursWith(Release::V1_22);
+        let plan = Federation::plan(Security::Insecure)
+            .superlink(maker)
+            .supernodes(vec![maker]);
+        let flags = [&channel[..], &["--max-in-flight", "32M"]].concat();
+        let federation = plan
+            .superlink_flags(&flags)
+            .supernode_flags(&channel)
+            .start();
+        let outcome = run(&federation, "rounds=1 sizes=\"3000000\"").success();
+        outcome.must_say(&["round 1: 1 answers", "finished"]);
+        // A chunk of this model has 20 MiB, and one peer may have 16 MiB under way.
+        let app = federation.app("channel");
+        let run = federation
+            .flwr(OURS)
+            .start(&app, "rounds=1 sizes=\"22000000\"");
+        federation
+            .flwr(OURS)
+            .wait_for_status(&app, run, "finished:failed");
+        let log = federation.flwr(OURS).log(&app, run);
+        log.must_say(&["at most 16.0 MiB of one peer may be under way (--max-in-flight)"]);
+        federation.stop();
+    }
+}
+
+/// What a message took is given back, in the daemons and by their descriptors.
+#[test]
+fn shared_memory_is_given_back_after_each_run() {
+    let mut federation = federation(Release::V1_22, &NATIVE, 1);
+    for _ in 0..2 {
+        let outcome = run(&federation, "rounds=2 sizes=\"22000000\"").success();
+        outcome.must_say(&["round 2: 1 answers", "finished"]);
+        for daemon in [federation.superlink().id(), federation.node(0).id()] {
+            let deadline = Instant::now() + PATIENCE;
+            while shared_bodies(daemon) > 0 {
+                assert!(Instant::now() < deadline, "{daemon} keeps bodies in memory");
+                thread::sleep(LOOK_EVERY);
+            }
+        }
+    }
+    federation.stop();
+}
+
+/// How many bodies a process has open or mapped.
+fn shared_bodies(pid: u32) -> usize {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    let open = links.filter(|link| link.to_string_lossy().contains("flwr-body"));
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    open.count() + maps.matches("flwr-body").count()
 }

@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use clap::ValueEnum;
 use flwr_security::peer::{Peer, Process};
 use http::{Request, Response};
@@ -124,6 +125,12 @@ impl Opened {
         let Self { channels, socket } = self;
         task::start(serve::run(socket, channels, peer(process)))
     }
+}
+
+/// Whether these bytes are a packet by which a process calls.
+#[must_use]
+pub fn is_call(packet: Bytes) -> bool {
+    frame::read(packet).is_ok()
 }
 
 /// Who is at the other end.

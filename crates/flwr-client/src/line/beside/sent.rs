@@ -57,7 +57,7 @@ impl http_body::Body for With {
 /// and its prefix in one frame.
 fn lengthened(message: &Bytes, content: &Content) -> Result<Bytes, Status> {
     let key = content.key();
-    let length = (message.len() + key.len() + content.len()).saturating_sub(PREFIX_BYTES);
+    let length = (message.len() + key.len() + content.length()).saturating_sub(PREFIX_BYTES);
     let (Some((prefix, fields)), Ok(length)) = (
         message.split_first_chunk::<PREFIX_BYTES>(),
         u32::try_from(length),

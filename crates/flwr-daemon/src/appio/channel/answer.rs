@@ -9,14 +9,16 @@ use bytes::Bytes;
 use flwr_shm::Draft;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
+use tokio::task::spawn_blocking;
 use tonic::body::Body;
 
 use super::body::without_prefix;
 use super::frame::{Answer, HEAD_BYTES, INLINE_BYTES, Wire};
 
-/// gRPC's number of INTERNAL and of INVALID_ARGUMENT.
-const INTERNAL: &str = "13";
+/// gRPC's numbers.
 const INVALID_ARGUMENT: &str = "3";
+const INTERNAL: &str = "13";
+const UNAVAILABLE: &str = "14";
 
 /// Bytes beside a large part at most, for it to go by itself.
 const OTHERS_BYTES: usize = 4 << 10;
@@ -31,6 +33,12 @@ pub(super) struct Outgoing {
 /// The answer to a call that the daemon itself refuses: what came with it is not what it said.
 pub(super) fn refused(id: u64, wire: Wire, why: &str) -> io::Result<Outgoing> {
     failed(id, wire, StatusCode::BAD_REQUEST, INVALID_ARGUMENT, why)
+}
+
+/// The answer to a call whose answer cannot be written. The process may try again.
+pub(super) fn unavailable(id: u64, wire: Wire, why: &io::Error) -> io::Result<Outgoing> {
+    let why = format!("no shared memory for the answer: {why}");
+    failed(id, wire, StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, &why)
 }
 
 /// The answer of the service.
@@ -51,7 +59,7 @@ pub(super) async fn of(id: u64, wire: Wire, response: Response<Body>) -> io::Res
     if wire == Wire::Grpc {
         without_prefix(&mut parts);
     }
-    let body = Written::of(parts)?;
+    let body = Written::of(parts).await?;
     let answer = Answer {
         id,
         status: head.status.as_u16(),
@@ -79,7 +87,7 @@ struct Written {
 
 impl Written {
     /// A large part that comes last goes by itself, and is not copied where it is in shared memory already.
-    fn of(mut parts: VecDeque<Bytes>) -> io::Result<Self> {
+    async fn of(mut parts: VecDeque<Bytes>) -> io::Result<Self> {
         let length: usize = parts.iter().map(Bytes::len).sum();
         if length <= INLINE_BYTES {
             return Ok(Self {
@@ -91,14 +99,14 @@ impl Written {
         let others = length - last.len();
         if others > OTHERS_BYTES {
             parts.push_back(last);
-            let shared = Some((Arc::new(written(&parts)?), length));
+            let shared = Some((Arc::new(written(parts).await?), length));
             let here = VecDeque::new();
             return Ok(Self { here, shared });
         }
         let length = last.len();
         let file = match flwr_shm::file_of(&last) {
             Some(file) => file,
-            None => Arc::new(written(&[last].into())?),
+            None => Arc::new(written([last].into()).await?),
         };
         Ok(Self {
             here: parts,
@@ -148,11 +156,14 @@ fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The parts in new shared memory, one after the other.
-fn written(parts: &VecDeque<Bytes>) -> io::Result<OwnedFd> {
-    let mut draft = Draft::new()?;
-    for part in parts {
-        draft.write_all(part)?;
-    }
-    draft.seal()
+/// The parts in new shared memory, one after the other. Large ones are copied off the async workers.
+async fn written(parts: VecDeque<Bytes>) -> io::Result<OwnedFd> {
+    let write = move || {
+        let mut draft = Draft::new()?;
+        for part in &parts {
+            draft.write_all(part)?;
+        }
+        draft.seal()
+    };
+    spawn_blocking(write).await.map_err(io::Error::other)?
 }

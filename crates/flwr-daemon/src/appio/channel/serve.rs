@@ -55,13 +55,20 @@ pub(super) async fn run(socket: Socket, channels: AppChannels, peer: Peer) {
                 bytes: body,
                 body: packet.body,
             };
+            let (id, wire) = (call.id, call.wire);
             let answered = answer(call, body, &channels, peer.clone()).await;
+            let answered = answered.or_else(|error| {
+                warn!(?peer.process, %error, "an answer has no room in shared memory");
+                answer::unavailable(id, wire, &error)
+            });
             let sent = match answered {
                 Ok(Outgoing { parts, body }) => socket.send(&parts, body.as_deref()).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = sent {
                 debug!(?peer.process, %error, "an answer was not sent over the channel of an app");
+                // Else the process would wait for the answer.
+                socket.shut();
             }
         });
     }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg,
-    sendmsg, socketpair,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
+    recvmsg, sendmsg, socketpair,
 };
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
@@ -70,7 +70,7 @@ impl Socket {
         let cut = ReturnFlags::TRUNC | ReturnFlags::CTRUNC;
         if received.flags.intersects(cut) || descriptors.len() > 1 {
             return Err(io::Error::other(
-                "a packet with too many bytes or descriptors",
+                "a packet with too many bytes or descriptors, or no descriptor is left here (ulimit -n)",
             ));
         }
         if received.bytes == 0 && descriptors.is_empty() {
@@ -79,6 +79,12 @@ impl Socket {
         let bytes = Bytes::copy_from_slice(&buffer[..received.bytes]);
         let body = descriptors.pop();
         Ok(Some(Packet { bytes, body }))
+    }
+
+    /// Closes the channel at both ends.
+    pub(super) fn shut(&self) {
+        // An end that is closed already needs nothing.
+        let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
     }
 
     /// Sends a packet of these parts.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tonic::server::NamedService;
 
+use super::frame::Wire;
 use super::serve::MOST_BYTES;
 use super::*;
 
@@ -263,4 +264,17 @@ async fn a_channel_that_is_not_served_any_more_is_closed() {
     let mut byte = [0];
     let read = spawn_blocking(move || rustix::net::recv(&*socket, &mut byte, RecvFlags::empty()));
     assert_eq!(read.await.unwrap().unwrap().0, 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_has_no_room_in_shared_memory_is_unavailable() {
+    let full = io::Error::from_raw_os_error(24);
+    for (wire, told) in [(Wire::Grpc, "14"), (Wire::Http, "503")] {
+        let refused = answer::unavailable(7, wire, &full).unwrap();
+        let packet = refused.parts.concat();
+        let packet = String::from_utf8_lossy(&packet);
+        assert!(packet.contains("\"id\":7"), "{packet}");
+        assert!(packet.contains(told), "{packet}");
+        assert!(packet.contains("Too many open files"), "{packet}");
+    }
 }

@@ -65,12 +65,18 @@ class Line:
         with self.changed:
             self.lost = True
             self.changed.notify_all()
+            if not self.reads:
+                self.close()
+            elif self.is_there():
+                try:
+                    # Wakes the thread that reads, which closes the socket: for that thread the number
+                    # must not become another file's.
+                    self.socket.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def close(self):
         if self.is_there():
-            try:
-                # Wakes the thread that reads.
-                self.socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             self.socket.close()
         else:
             self.socket.detach()
@@ -79,10 +85,7 @@ class Line:
         """In a fork: the channel is the parent's alone."""
         self.changed = threading.Condition()
         self.lost = True
-        if self.is_there():
-            self.socket.close()
-        else:
-            self.socket.detach()
+        self.close()
 
     def call(self, head, parts, seconds):
         """The head of the answer, and its body. The body of the call may be in parts."""
@@ -141,6 +144,8 @@ class Line:
             finally:
                 with self.changed:
                     self.reads = False
+                    if self.lost:
+                        self.close()
                     self.changed.notify_all()
 
     def receive(self, deadline):
