@@ -146,35 +146,6 @@ fn a_serverapp_goes_on_over_tcp_when_its_superlink_comes_back() {
     }
 }
 
-/// A body in shared memory counts before it is mapped, as one that comes over TCP does.
-#[test]
-fn a_body_that_max_in_flight_has_no_room_for_is_refused_over_both_channels() {
-    for channel in [NATIVE, TCP] {
-        let maker = Maker::OursWith(Release::V1_22);
-        let plan = Federation::plan(Security::Insecure)
-            .superlink(maker)
-            .supernodes(vec![maker]);
-        let flags = [&channel[..], &["--max-in-flight", "32M"]].concat();
-        let federation = plan
-            .superlink_flags(&flags)
-            .supernode_flags(&channel)
-            .start();
-        let outcome = run(&federation, "rounds=1 sizes=\"3000000\"").success();
-        outcome.must_say(&["round 1: 1 answers", "finished"]);
-        // A chunk of this model has 20 MiB, and one peer may have 16 MiB under way.
-        let app = federation.app("channel");
-        let run = federation
-            .flwr(OURS)
-            .start(&app, "rounds=1 sizes=\"22000000\"");
-        federation
-            .flwr(OURS)
-            .wait_for_status(&app, run, "finished:failed");
-        let log = federation.flwr(OURS).log(&app, run);
-        log.must_say(&["at most 16.0 MiB of one peer may be under way (--max-in-flight)"]);
-        federation.stop();
-    }
-}
-
 /// What a message took is given back, in the daemons and by their descriptors.
 #[test]
 fn shared_memory_is_given_back_after_each_run() {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything the tests need, then the tests.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
@@ -12,6 +12,15 @@ use crate::support::tools;
 const NEWER: [&str; 10] = [
     "1.23.0", "1.25.0", "1.26.1", "1.28.0", "1.29.0", "1.31.0", "1.34.0", "1.36.0", "1.39.0",
     "1.42.0",
+];
+
+/// The end-to-end tests about app processes, which are played over TCP too. All of them play over the native
+/// channel, which the daemons use by default.
+const OVER_TCP: [&str; 3] = ["processes::", "run::", "runtimes::"];
+/// The variables by which daemons take another channel.
+const CHANNELS: [&str; 2] = [
+    "FLOWER_SUPERLINK_APP_CHANNEL",
+    "FLOWER_SUPERNODE_APP_CHANNEL",
 ];
 
 /// `cargo xtask test`
@@ -40,22 +49,35 @@ pub(crate) struct Args {
 /// `cargo test`.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tools::prepare()?;
-    let mut tests = build::cargo();
-    for flower in releases() {
-        tests.env(flower.variable(), flower.prepare()?);
-    }
-    tests.env(python::ENVOY_VARIABLE, python::envoy()?);
-    tests.env(python::SEAWEEDFS_VARIABLE, python::seaweedfs()?);
+    let mut tests = prepared()?;
     build::programs(Profile::Dev)?;
     if args.long {
         build::test_program(&mut tests, "e2e");
         return build::outcome(tests.arg("--ignored"));
     }
     tests.arg("test");
-    if !names_a_package(&args.forwarded) {
-        tests.arg("--workspace");
+    if !args.forwarded.is_empty() {
+        if !names_a_package(&args.forwarded) {
+            tests.arg("--workspace");
+        }
+        return build::outcome(tests.args(&args.forwarded));
     }
-    build::outcome(tests.args(&args.forwarded))
+    build::succeed(tests.arg("--workspace"))?;
+    let mut over_tcp = prepared()?;
+    over_tcp.envs(CHANNELS.map(|variable| (variable, "tcp")));
+    build::test_program(&mut over_tcp, "e2e");
+    build::outcome(over_tcp.args(OVER_TCP))
+}
+
+/// cargo, with the variables that tell the tests where Python environments and other programs are.
+fn prepared() -> Result<Command> {
+    let mut tests = build::cargo();
+    for flower in releases() {
+        tests.env(flower.variable(), flower.prepare()?);
+    }
+    tests.env(python::ENVOY_VARIABLE, python::envoy()?);
+    tests.env(python::SEAWEEDFS_VARIABLE, python::seaweedfs()?);
+    Ok(tests)
 }
 
 /// The releases of which the tests have an environment.

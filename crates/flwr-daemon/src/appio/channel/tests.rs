@@ -49,9 +49,14 @@ impl tower::Service<Request<Body>> for Echo {
             if head.headers.contains_key("never") {
                 pending::<()>().await;
             }
-            let body = body.collect().await.unwrap().to_bytes();
+            let told = http_body::Body::size_hint(&body).exact().unwrap();
+            let body = match head.headers.contains_key("unread") {
+                true => Bytes::new(),
+                false => body.collect().await.unwrap().to_bytes(),
+            };
             let response = Response::builder()
                 .header("pid", pid)
+                .header("told", told)
                 .header("length", body.len());
             Ok(response.body(Body::new(Full::new(body))).unwrap())
         })
@@ -180,6 +185,24 @@ async fn a_body_of_any_length_goes_there_and_back() {
             );
             assert_eq!(header(&head, "pid"), Some("7"));
         }
+    }
+}
+
+/// What counts the bytes that are under way asks before it reads.
+#[tokio::test]
+async fn a_body_tells_its_length_before_it_is_read() {
+    let process = Process::start();
+    for length in [10, 20 << 20] {
+        let head = json!({"id": 1, "wire": "grpc", "path": PATH, "headers": [["unread", "1"]]});
+        let body = vec![7; length];
+        if length < 1000 {
+            process.send(&head, &body, &[]);
+        } else {
+            process.send(&sized(head, length), b"", &[sealed(&body)]);
+        }
+        let (head, echoed) = process.answer().await.unwrap();
+        assert!(echoed.is_empty());
+        assert_eq!(header(&head, "told"), Some(&*(length + 5).to_string()));
     }
 }
 
