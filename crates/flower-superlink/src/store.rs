@@ -8,6 +8,7 @@ mod columns;
 mod import;
 mod log;
 mod memory;
+mod metrics;
 mod open;
 mod owner;
 mod place;

@@ -16,6 +16,7 @@ use crate::size::Size;
 
 mod json;
 mod npy;
+pub mod numbers;
 
 /// Bytes of a RecordDict in one piece at most: what a message of gRPC holds, and room for the
 /// metadata beside the RecordDict.

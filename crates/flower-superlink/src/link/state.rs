@@ -19,6 +19,7 @@ mod joining;
 mod logins;
 mod logs;
 mod messages;
+mod metrics;
 mod neighbours;
 mod nodes;
 mod objects;
@@ -38,6 +39,7 @@ pub use joining::{Entry, Joining, KnownToken, TokenUse};
 pub use logins::{KnownLogin, Logins, RefreshTurn};
 pub use logs::{LogEntry, Logs, begins_again, own_line, pieces};
 pub use messages::{Answer, Messages};
+pub use metrics::{Measure, Metrics, Point, Sample, Source, Summary, Total};
 pub use neighbours::{Burial, Care, Neighbours, Orphans, Takeover};
 pub use nodes::{Enrolment, KnownNode, Nodes, Outlook, RETURN, Registration, Session, Traits};
 pub use objects::{ObjectEntry, Objects, Role};
@@ -95,6 +97,7 @@ pub trait LinkState:
     + Messages
     + Objects
     + Logs
+    + Metrics
     + Upkeep
     + Logins
     + Neighbours

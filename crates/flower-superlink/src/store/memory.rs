@@ -17,6 +17,7 @@ mod census;
 mod joining;
 mod logs;
 mod messages;
+mod metrics;
 mod nodes;
 mod objects;
 mod run;

@@ -24,6 +24,7 @@ use super::{MemoryState, PostgresState, PostgresUrl, SqliteState};
 mod history;
 mod life;
 mod lives;
+mod metrics;
 mod ops;
 mod overlap;
 mod reference;

@@ -45,6 +45,7 @@ mod logs;
 mod looks;
 mod lost;
 mod messages;
+mod metrics;
 mod nodes;
 mod objects;
 mod opening;

@@ -26,6 +26,7 @@ mod life;
 mod lifecycle;
 mod logs;
 mod messages;
+mod metrics;
 mod migration;
 mod nodes;
 mod objects;

@@ -10,6 +10,7 @@
 //! | `instruction`, `reply`, `awaited` | the same | `place` stays; `instruction_place` goes on after the highest |
 //! | `object` | `object` | `blob` names the bytes, if they stand under a name |
 //! | `log` | `log` | `bytes` is counted |
+//! | `metric_point`, `metric_total` | the same | NULL stays NULL: it stands for NaN |
 //! | files of `objects/` up to 32 KiB | `inline` | one row for each run that has the object |
 //! | larger files, and those of `fabs/` | `blob`, and the bucket | a name of its own for each run |
 //!
@@ -142,6 +143,7 @@ const RUN: &[Column] = &[
     int("bytes_received"),
     int("bytes_sent"),
     int("worked"),
+    int("points"),
     of(
         "(SELECT key FROM temp.named WHERE named.run = main.run.id AND is_fab)",
         text("fab_blob"),
@@ -210,6 +212,20 @@ const OBJECT: &[Column] = &[
     ),
 ];
 
+const METRIC_TOTAL: &[Column] = &[
+    int("run"),
+    int("round"),
+    text("type"),
+    text("source"),
+    text("name"),
+    real("least"),
+    real("most"),
+    real("mean"),
+    real("weight"),
+    int("replies"),
+    int("failures"),
+];
+
 /// All tables, but for `inline`, whose bytes stand in files.
 pub(super) const TABLES: &[Table] = &[
     Table {
@@ -255,6 +271,22 @@ pub(super) const TABLES: &[Table] = &[
             of("octet_length(text)", int("bytes")),
         ],
     ),
+    Table {
+        order: " ORDER BY rowid",
+        ..table(
+            "metric_point",
+            &[
+                int("run"),
+                int("round"),
+                text("type"),
+                int("node"),
+                text("source"),
+                text("name"),
+                real("value"),
+            ],
+        )
+    },
+    table("metric_total", METRIC_TOTAL),
     Table {
         from: NAMED,
         ..table(

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flwr_core::id::NodeId;
 use flwr_core::run::Phase;
 use tempfile::TempDir;
 
 use super::*;
+use crate::link::state::{Measure, Sample, Source};
 use crate::store::battery::world::{NOON, RUN, Sent, World, blob};
 use crate::store::open::Opened;
 
@@ -134,6 +136,61 @@ async fn damaged_missing_and_stray_files_are_found_and_mended() {
     assert_eq!(missing, []);
     let run = state.run(RUN).await.unwrap().unwrap();
     assert_eq!(run.status, RunStatus::failed(LOST_OBJECTS));
+}
+
+#[tokio::test]
+async fn metrics_that_do_not_fit_to_their_runs_are_found_and_mended() {
+    let site = Site::new().await;
+    let Opened { state, .. } = site.places.open(NOON).unwrap();
+    let sample = Sample {
+        node: NodeId(5),
+        round: 1,
+        kind: "train".to_owned(),
+        weight: 1.0,
+        is_error: false,
+        measures: vec![Measure {
+            source: Source::App,
+            name: "loss".to_owned(),
+            value: 0.5,
+        }],
+    };
+    state.add_samples(RUN, vec![sample], true).await.unwrap();
+    state.close().await;
+    drop(state);
+    let Database::File(file) = &site.places.database else {
+        panic!("the state is in a file");
+    };
+    let broken = rusqlite::Connection::open(file).unwrap();
+    let sql = "PRAGMA foreign_keys = off;
+               UPDATE run SET points = 7;
+               INSERT INTO metric_point SELECT 1, round, type, node, source, name, value
+               FROM metric_point;
+               INSERT INTO metric_total SELECT 1, round, type, source, name, least, most, mean,
+                 weight, replies, failures FROM metric_total;";
+    broken.execute_batch(sql).unwrap();
+    drop(broken);
+
+    let told = |report: &Report| {
+        let problems = report.problems.iter();
+        let about_metrics = problems.filter(|problem| problem.text.contains("metric"));
+        let told: Vec<_> = about_metrics
+            .map(|problem| (problem.text.clone(), problem.mended))
+            .collect();
+        told
+    };
+    let expected = |mended| {
+        [
+            "1 metric points of runs that are not known",
+            "1 metric totals of runs that are not known",
+            "1 runs that count other metric points than they have",
+        ]
+        .map(|text| (text.to_owned(), mended))
+    };
+    assert_eq!(told(&site.check(false)), expected(false));
+    assert_eq!(told(&site.check(true)), expected(true));
+    assert_eq!(told(&site.check(false)), []);
+    let Opened { state, .. } = site.places.open(NOON).unwrap();
+    assert_eq!(state.metric_points(RUN).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use flwr_core::time::Timestamp;
 
 use super::logs::Log;
 use super::messages::Messages;
+use super::metrics::Metrics;
 use super::objects::Objects;
 use crate::link::state::{Answer, Changed, Outlook, Parcel, Role, Sent, Traffic};
 use crate::link::wake::Topic;
@@ -24,6 +25,7 @@ pub(super) struct RunState {
     first_context: Context,
     resumed: bool,
     pub(super) log: Log,
+    pub(super) metrics: Metrics,
     pub(super) traffic: Traffic,
     messages: Messages,
     objects: Objects,
@@ -44,6 +46,7 @@ impl RunState {
             context,
             resumed: false,
             log: Log::default(),
+            metrics: Metrics::default(),
             traffic: Traffic::default(),
             messages: Messages::default(),
             objects: Objects::default(),
@@ -111,6 +114,7 @@ impl RunState {
         self.run.status = RunStatus::plain(Phase::Pending);
         (self.run.starting_at, self.run.running_at) = (None, None);
         self.context = self.first_context.clone();
+        self.metrics = Metrics::default();
         Ok(self.clear())
     }
 

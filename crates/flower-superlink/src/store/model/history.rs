@@ -83,6 +83,7 @@ impl History {
             Op::Revoke => self.revoke().await,
             Op::Process(lives) => self.note_process(lives).await,
             Op::Traffic(bytes) => self.count(bytes),
+            Op::Sample(node, is_later, value) => self.sample(node, is_later, value).await,
             Op::Wait(seconds) => {
                 self.now = self.now + f64::from(seconds);
                 Ok(())
@@ -280,6 +281,7 @@ impl History {
     /// What is kept is what is needed, and both know the same objects.
     async fn compare(&mut self) -> Checked {
         self.compare_lives().await?;
+        self.compare_metrics().await?;
         for (object, kept) in &self.kept {
             let needed = i64::from(self.model.needs_bytes(*object));
             prop_assert_eq!(*kept, needed, "bytes of object {}", object);

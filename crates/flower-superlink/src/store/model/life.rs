@@ -63,6 +63,8 @@ pub(super) struct Task {
     pub(super) token: Option<ObjectId>,
     pub(super) has_process: bool,
     pub(super) traffic: Traffic,
+    /// Round, node and number of each sample.
+    pub(super) samples: Vec<(u32, usize, f64)>,
 }
 
 impl Task {
@@ -74,7 +76,8 @@ impl Task {
         is_free
     }
 
-    pub(super) const fn rewind(&mut self) {
+    pub(super) fn rewind(&mut self) {
+        self.samples.clear();
         self.token = None;
         self.has_process = false;
     }

@@ -45,6 +45,8 @@ pub(super) enum Op {
     Process(bool),
     /// Nodes pushed and pulled so many bytes.
     Traffic(u8),
+    /// A node's reply in one of two rounds says a number.
+    Sample(usize, bool, u8),
     /// Time passes, in seconds.
     Wait(u16),
     /// What is over is let go.
@@ -83,6 +85,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Revoke),
         1 => any::<bool>().prop_map(Op::Process),
         2 => any::<u8>().prop_map(Op::Traffic),
+        2 => (0..NODES, any::<bool>(), any::<u8>()).prop_map(|(n, r, v)| Op::Sample(n, r, v)),
         3 => prop_oneof![5..50_u16, 100..1200_u16].prop_map(Op::Wait),
         2 => Just(Op::Expire),
         1 => Just(Op::Rewind),

@@ -16,7 +16,14 @@ use crate::store::{FABS, OBJECTS};
 
 /// What would be wrong, and how many rows it is wrong of. What a rule counts of other rows, it counts
 /// once for all rows.
-pub(super) const RULES: [(&str, &str); 9] = [
+pub(super) const RULES: [(&str, &str); 10] = [
+    (
+        "runs that count other metric points than they have",
+        "SELECT count(*) FROM run LEFT JOIN (
+             SELECT run AS id, count(*) AS number FROM metric_point GROUP BY run
+           ) AS had USING (id)
+         WHERE points <> coalesce(had.number, 0)",
+    ),
     (
         "names that are used and garbage",
         "SELECT count(*) FROM blob JOIN garbage USING (key)",

@@ -8,7 +8,7 @@ use flwr_core::time::Timestamp;
 
 use super::row::{escaped, signed};
 use super::unit::Tx;
-use super::{objects, runs, tasks};
+use super::{metrics, objects, runs, tasks};
 use crate::link::state::StateResult;
 use crate::store::{columns, rules};
 
@@ -59,5 +59,6 @@ pub(super) async fn rewind(tx: &Tx<'_>, run: RunId) -> StateResult<Vec<ObjectId>
         return Err(Refusal::ResumedBefore(run).into());
     }
     tasks::forget_processes(tx, run).await?;
+    metrics::clear(tx, run).await?;
     clear(tx, run).await
 }

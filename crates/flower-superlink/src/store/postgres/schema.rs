@@ -31,6 +31,10 @@ const STEPS: &[Step] = &[
         sql: include_str!("../migrations/postgres/0003_links.sql"),
         oldest: 3,
     },
+    Step {
+        sql: include_str!("../migrations/postgres/0004_metrics.sql"),
+        oldest: 3,
+    },
 ];
 /// The latest version.
 pub(super) const VERSION: i32 = STEPS.len() as i32;

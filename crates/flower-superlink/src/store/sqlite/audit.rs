@@ -62,6 +62,28 @@ const DANGLING: [(&str, &str, &str); 6] = [
     ),
 ];
 
+/// The first version that keeps metrics.
+const METRICS_SINCE: i64 = 12;
+/// What would be wrong with metrics, how many rows it is wrong of, and what mends it.
+const METRICS: [(&str, &str, &str); 3] = [
+    (
+        "metric points of runs that are not known",
+        "SELECT count(*) FROM metric_point WHERE run NOT IN (SELECT id FROM run)",
+        "DELETE FROM metric_point WHERE run NOT IN (SELECT id FROM run)",
+    ),
+    (
+        "metric totals of runs that are not known",
+        "SELECT count(*) FROM metric_total WHERE run NOT IN (SELECT id FROM run)",
+        "DELETE FROM metric_total WHERE run NOT IN (SELECT id FROM run)",
+    ),
+    (
+        "runs that count other metric points than they have",
+        "SELECT count(*) FROM run
+         WHERE points <> (SELECT count(*) FROM metric_point WHERE metric_point.run = run.id)",
+        "UPDATE run SET points = (SELECT count(*) FROM metric_point WHERE metric_point.run = run.id)",
+    ),
+];
+
 /// The first version whose tables the checks read.
 const READ_SINCE: i64 = 6;
 
@@ -174,8 +196,31 @@ impl Audit {
                 mended: repair,
             });
         }
+        problems.extend(self.metrics(repair)?);
         problems.extend(self.tokens(repair)?);
         problems.extend(self.children()?);
+        Ok(problems)
+    }
+
+    /// Metrics that do not fit to their runs.
+    fn metrics(&self, repair: bool) -> StateResult<Vec<Problem>> {
+        let mut problems = Vec::new();
+        if migration::version(&self.connection)? < METRICS_SINCE {
+            return Ok(problems);
+        }
+        for (what, wrong, mend) in METRICS {
+            let count: i64 = self.connection.query_row(wrong, [], |row| row.get(0))?;
+            if count == 0 {
+                continue;
+            }
+            if repair {
+                self.connection.execute(mend, [])?;
+            }
+            problems.push(Problem {
+                text: format!("{count} {what}"),
+                mended: repair,
+            });
+        }
         Ok(problems)
     }
 

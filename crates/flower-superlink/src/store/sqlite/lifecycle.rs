@@ -7,7 +7,7 @@ use flwr_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::row::signed;
-use super::{objects, runs, tasks};
+use super::{metrics, objects, runs, tasks};
 use crate::link::state::StateResult;
 use crate::store::{columns, rules};
 use flwr_core::refusal::Refusal;
@@ -62,5 +62,6 @@ pub(super) fn rewind(connection: &Connection, run: RunId) -> StateResult<Vec<Obj
         return Err(Refusal::ResumedBefore(run).into());
     }
     tasks::forget_processes(connection, run)?;
+    metrics::clear(connection, run)?;
     clear(connection, run)
 }

@@ -39,6 +39,7 @@ const STEPS: &[Step] = &[
     Step::new(include_str!("../migrations/0009_enrolment.sql"), 6),
     Step::new(include_str!("../migrations/0010_joining.sql"), 6),
     Step::new(include_str!("../migrations/0011_worked.sql"), 6),
+    Step::new(include_str!("../migrations/0012_metrics.sql"), 6),
 ];
 /// The latest version.
 pub(super) const VERSION: i64 = STEPS.len().cast_signed() as i64;

@@ -11,7 +11,9 @@ use flwr_security::key::PublicKey;
 
 use super::*;
 use crate::link::Principal;
-use crate::link::state::{Enrolment, KnownToken, Process, Traffic, Traits};
+use crate::link::state::{
+    Enrolment, KnownToken, Measure, Process, Sample, Source, Traffic, Traits,
+};
 use crate::link::tests::{Mail, bundle};
 use crate::store::battery::joining::token;
 use crate::store::battery::world::key;
@@ -111,6 +113,22 @@ async fn runs(federation: &Federation, filled: &mut Filled) {
         (second, "x".repeat(MAX_BYTES + 10)),
     ] {
         state.append_log(run, text, NOON).await.unwrap();
+    }
+    for round in 1..=2 {
+        let measure = |name: &str, value| Measure {
+            source: Source::App,
+            name: name.to_owned(),
+            value,
+        };
+        let sample = Sample {
+            node: NodeId(u64::MAX),
+            round,
+            kind: ODD.to_owned(),
+            weight: 32.0,
+            is_error: false,
+            measures: vec![measure(ODD, 0.1), measure("nan", f64::NAN)],
+        };
+        state.add_samples(first, vec![sample], true).await.unwrap();
     }
     let status = RunStatus {
         details: ODD.to_owned(),

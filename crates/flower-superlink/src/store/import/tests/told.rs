@@ -84,6 +84,10 @@ async fn run_told(federation: &Federation, run: RunId) -> Vec<String> {
         let task = state.task_of_token(claim.token).await.unwrap();
         told.push(format!("{task:?}"));
     }
+    let points = state.metric_points(run).await.unwrap();
+    told.extend(points.iter().map(|point| format!("{point:?}")));
+    let totals = state.metric_totals(run).await.unwrap();
+    told.extend(totals.iter().map(|total| format!("{total:?}")));
     let log = state.log_after(run, Timestamp::ZERO, usize::MAX).await;
     for entry in log.unwrap() {
         told.push(format!("{} {:?}", entry.at.as_secs().to_bits(), entry.text));

@@ -18,10 +18,10 @@ use flwr_security::key::PublicKey;
 use super::{Turns, tell};
 use crate::link::state::{
     Answer, Blob, BlobName, Burial, Care, Census, Claim, Counting, Enrolment, Joining, Keep,
-    KnownLogin, KnownNode, KnownToken, LogEntry, Logins, Logs, Messages, Neighbours, Nodes,
-    ObjectEntry, Objects, Parcel, Prints, Process, RefreshTurn, Registration, Role, Runs, Sent,
-    Session, Settings, Shared, StateResult, Takeover, Tasks, Traffic, Traits, Upkeep, Usage,
-    Written,
+    KnownLogin, KnownNode, KnownToken, LogEntry, Logins, Logs, Messages, Metrics, Neighbours,
+    Nodes, ObjectEntry, Objects, Parcel, Point, Prints, Process, RefreshTurn, Registration, Role,
+    Runs, Sample, Sent, Session, Settings, Shared, StateResult, Takeover, Tasks, Total, Traffic,
+    Traits, Upkeep, Usage, Written,
 };
 use crate::link::wake::{Topic, Wake};
 
@@ -135,6 +135,12 @@ in_turns!(Objects {
 in_turns!(Logs {
     write append_log(run: RunId, text: String, now: Timestamp) -> Written<()>;
     call log_after(run: RunId, after: Timestamp, most: usize) -> StateResult<Vec<LogEntry>>;
+});
+
+in_turns!(Metrics {
+    call add_samples(run: RunId, samples: Vec<Sample>, keeps_points: bool) -> StateResult<()>;
+    call metric_points(run: RunId) -> StateResult<Vec<Point>>;
+    call metric_totals(run: RunId) -> StateResult<Vec<Total>>;
 });
 
 in_turns!(Upkeep {
