@@ -17,7 +17,8 @@ pub struct AppIo {
     pub serverappio_api_address: Option<String>,
 
     /// How the ServerApp processes that are started here call: over a pair of sockets of their own and
-    /// shared memory (native, which only Linux has), or over the port (tcp)
+    /// shared memory (native, which only Linux has), or over the port (tcp, and always with
+    /// --serverappio-advertise)
     #[arg(long, value_enum, default_value_t, value_name = "CHANNEL")]
     pub app_channel: AppChannel,
 

@@ -62,9 +62,18 @@ pub(super) fn appio(args: &Args) -> Result<(ServerAppIo, Vec<String>), ConfigErr
         shares_tls: flags.serverappio_tls && tls.is_none(),
         tls,
         launchers,
-        channel: flags.app_channel,
+        channel: channel(args),
     };
     Ok((serverappio, warnings.collect()))
+}
+
+/// ServerApps that go on at another SuperLink call over the balancer from the beginning: one of flwr 1.28 or
+/// earlier shows its token once, and is known by that connection afterwards.
+fn channel(args: &Args) -> AppChannel {
+    match args.server.serverappio_advertise {
+        Some(_) => AppChannel::Tcp,
+        None => args.appio.app_channel,
+    }
 }
 
 /// Where the ServerApps that the SuperLink starts reach other SuperLinks too. `way`: how its processes come by
