@@ -34,6 +34,7 @@ pub mod proxy;
 pub mod scratch;
 pub mod terminal;
 pub mod tools;
+pub mod until;
 
 pub use app::App;
 pub use document::Document;
@@ -45,6 +46,7 @@ pub use process::Process;
 pub use program::{Maker, Release};
 pub use scratch::Scratch;
 pub use terminal::at_terminal;
+pub use until::{until, until_there, until_within};
 
 use std::time::Duration;
 

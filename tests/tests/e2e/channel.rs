@@ -1,16 +1,11 @@
 //! The native channel of app processes: the same digits as over TCP, bodies of any size, and processes
 //! that fork, close what they have, raise, or die in the middle of a body.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
-use e2e::{Federation, Maker, Outcome, PATIENCE, Release, Security};
+use e2e::{Federation, Maker, Outcome, Release, Security, until};
 
 const OURS: Maker = Maker::Ours;
 const NATIVE: [&str; 2] = ["--app-channel", "native"];
 const TCP: [&str; 2] = ["--app-channel", "tcp"];
-/// How often a daemon is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// One of each family of calls: no token for ServerApps, tokens in the body, by two names of the calls,
 /// tasks, and HTTP.
 const RELEASES: [Release; 6] = [
@@ -154,11 +149,9 @@ fn shared_memory_is_given_back_after_each_run() {
         let outcome = run(&federation, "rounds=2 sizes=\"22000000\"").success();
         outcome.must_say(&["round 2: 1 answers", "finished"]);
         for daemon in [federation.superlink().id(), federation.node(0).id()] {
-            let deadline = Instant::now() + PATIENCE;
-            while shared_bodies(daemon) > 0 {
-                assert!(Instant::now() < deadline, "{daemon} keeps bodies in memory");
-                thread::sleep(LOOK_EVERY);
-            }
+            until("the daemon keeps no body in memory", || {
+                shared_bodies(daemon) == 0
+            });
         }
     }
     federation.stop();

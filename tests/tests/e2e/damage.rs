@@ -4,11 +4,10 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use e2e::launcher::Launcher;
-use e2e::{App, Federation, Maker, PATIENCE, Security, ports};
+use e2e::{App, Federation, Maker, Security, ports, until_there};
 use tokio::runtime::Runtime;
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
@@ -26,19 +25,6 @@ fn edit(app: &App, from: &str, to: &str) {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{text}");
     fs::write(&path, text.replacen(from, to, 1)).unwrap();
-}
-
-/// Waits until there is something.
-#[track_caller]
-fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what}: not in time");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// The objects in the SuperLink's storage, with their content.
@@ -115,7 +101,7 @@ impl Answered {
         let go = federation.scratch().path().join("go");
         let config = format!("file=\"{}\"", go.display());
         let run = federation.flwr(OURS).start(&app, &config);
-        let metrics = wait_for("a reply", || metrics_of_the_reply(&federation));
+        let metrics = until_there("a reply", || metrics_of_the_reply(&federation));
         Self {
             federation,
             app,

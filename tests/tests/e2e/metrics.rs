@@ -8,10 +8,10 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use e2e::{Federation, Maker, Outcome, PATIENCE, Plan, Process, Scratch, Security, ports};
+use e2e::{
+    Federation, Maker, Outcome, PATIENCE, Plan, Process, Scratch, Security, ports, until_there,
+};
 
 mod examples;
 
@@ -57,24 +57,11 @@ fn value(page: &str, series: &str) -> f64 {
     value.trim().parse().unwrap()
 }
 
-/// Waits until the look gives something.
-#[track_caller]
-fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what}: not in time");
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// Waits until the page at the path has this status, and gives its body.
 #[track_caller]
 pub(crate) fn becomes(address: &str, path: &str, status: u16) -> String {
     let look = || get(address, path, None).filter(|answer| answer.status == status);
-    wait_for(path, look).body
+    until_there(path, look).body
 }
 
 /// The names in the tables of docs/monitoring.md: of both daemons, of the SuperLink and of the SuperNode.
@@ -148,7 +135,7 @@ fn both_daemons_count_what_a_run_does_under_the_documented_names() {
     let outcome = federation.flwr(OURS).run(&app, "rounds=2 nodes=1");
     outcome.success().must_say(&["finished"]);
     // The node is held again, and what its app left behind is over.
-    let (of_link, of_node) = wait_for("the node waits for a message", || {
+    let (of_link, of_node) = until_there("the node waits for a message", || {
         let pages = (numbers(&link), numbers(&node));
         let is_over = value(&pages.0, "flwr_app_exits_total{outcome=\"success\"}") > 0.0;
         (is_over && value(&pages.0, "flwr_held_calls") > 0.0).then_some(pages)
@@ -219,7 +206,7 @@ fn both_daemons_count_what_a_run_does_under_the_documented_names() {
     }
     // A node that ends is not ready, and the SuperLink counts it.
     federation.node(0).terminate();
-    wait_for("the node is offline", || {
+    until_there("the node is offline", || {
         let page = numbers(&link);
         (value(&page, "flwr_nodes{state=\"offline\"}") > 0.0).then_some(())
     });
@@ -252,7 +239,7 @@ fn a_daemon_that_cannot_work_is_not_ready_and_says_why() {
         "not registered with the SuperLink: see this daemon's log\n"
     );
     assert_eq!(get(&address, "/livez", None).unwrap().status, 200);
-    wait_for("the loss is counted", || {
+    until_there("the loss is counted", || {
         let page = numbers(&address);
         let lost = "flwr_superlink_reconnects_total{reason=\"connection\"}";
         (value(&page, lost) > 0.0).then_some(())

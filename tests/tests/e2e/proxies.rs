@@ -4,13 +4,11 @@ mod envoy;
 
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use e2e::forwarder::Forwarder;
 use e2e::process::wait_for_end;
 use e2e::proxy::{BALANCER, Front, Habits, Kind};
-use e2e::{Federation, Maker, PATIENCE, Process, Security, ports};
+use e2e::{Federation, Maker, PATIENCE, Process, Security, ports, until};
 
 use crate::faults::pid_in;
 
@@ -32,15 +30,6 @@ fn signal(federation: &Federation, key: &str) -> (PathBuf, String) {
     let file = federation.scratch().path().join("signal");
     let config = format!("{key}=\"wait\" file=\"{}\"", file.display());
     (file, config)
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn warnings(process: &Process) -> Vec<String> {
@@ -77,7 +66,7 @@ fn a_finished_reply_outlives_a_proxys_answers(kind: Kind, says: &str) {
     }
     federation.restart_superlink();
     let flwr = federation.flwr(OURS);
-    wait_until("the run is finished", || {
+    until("the run is finished", || {
         flwr.status(&app, run).starts_with("finished")
     });
     assert_eq!(flwr.status(&app, run), "finished:completed");
@@ -166,7 +155,7 @@ fn a_silent_log_is_followed(kind: Kind, habits: Habits, calls: usize) {
     let flwr = federation.flwr(OURS);
     let arguments = ["run", ".", "e2e", "--stream", "--run-config", &config];
     let mut following = flwr.spawn(&app.path, &arguments);
-    wait_until("the log is asked for again and again", || {
+    until("the log is asked for again and again", || {
         requests(&federation, "StreamLogs") > calls
     });
     fs::write(file, "").unwrap();

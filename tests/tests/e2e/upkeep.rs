@@ -1,9 +1,8 @@
 //! Runs are deleted, by hand and by `--keep-runs`, and a run that waits for nodes says so.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
-use e2e::{App, Federation, Flwr, Maker, Outcome, PATIENCE, Release, Security};
+use e2e::{
+    App, Federation, Flwr, Maker, Outcome, PATIENCE, Release, Security, until, until_within,
+};
 use serde_json::Value;
 
 const OURS: Maker = Maker::Ours;
@@ -23,16 +22,6 @@ fn failed(flwr: Flwr<'_>, app: &App) -> u64 {
     let run = flwr.start(app, "server=\"raise\"");
     flwr.wait_for_status(app, run, "finished:failed");
     run
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn wait_until(what: &str, patience: Duration, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + patience;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        thread::sleep(Duration::from_millis(200));
-    }
 }
 
 #[test]
@@ -95,7 +84,7 @@ fn the_newest_runs_are_kept_and_the_others_go_by_themselves() {
     let (first, second) = (failed(flwr, &app), failed(flwr, &app));
     let mut left = [running, second];
     left.sort_unstable();
-    wait_until("the first run is still there", PATIENCE, || {
+    until("the first run is gone", || {
         flwr.statuses(&app).into_keys().collect::<Vec<_>>() == left
     });
     flwr.log(&app, first).must_say(&["Run ID not found"]);
@@ -130,7 +119,7 @@ fn a_run_that_waits_for_nodes_says_so_in_the_list_and_in_its_log() {
             .success()
     };
     // The SuperLink watches for a minute before it says so.
-    wait_until("the run does not wait", 3 * PATIENCE, || {
+    until_within(3 * PATIENCE, "the run waits", || {
         list(OURS)
             .text
             .contains("running (waits for nodes: 1 online)")
@@ -141,7 +130,7 @@ fn a_run_that_waits_for_nodes_says_so_in_the_list_and_in_its_log() {
     for maker in [OURS, PIP] {
         let told = "and sent no message: 1 SuperNode is online.";
         let flwr = federation.flwr(maker);
-        wait_until("the log does not say so", PATIENCE, || {
+        until("the log says so", || {
             flwr.call(&app.path, &show).text.contains(told)
         });
     }

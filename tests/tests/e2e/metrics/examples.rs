@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::pki::{self, Flaw};
-use e2e::{Federation, Process, Scratch, Security, ports, tools};
+use e2e::{Federation, Process, Scratch, Security, ports, tools, until_there};
 
-use super::{OURS, TOKEN, documented, get, wait_for};
+use super::{OURS, TOKEN, documented, get};
 
 fn example(name: &str) -> PathBuf {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring");
@@ -77,7 +77,7 @@ fn prometheus_reads_both_daemons_with_token_and_tls_as_the_example_has_it() {
             "\"1\"",
         ),
     ] {
-        wait_for(query, || {
+        until_there(query, || {
             let answer = get(&own, &format!("/api/v1/query?query={query}"), None)?;
             answer.body.contains(expected).then_some(())
         });
