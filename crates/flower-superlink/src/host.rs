@@ -3,11 +3,11 @@
 
 use std::mem::Discriminant;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use flwr_core::port::Result;
 use flwr_core::quiet::Quiet;
-use flwr_core::refusal::{Failure, Ground, Refusal};
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::appio::{Holders, Launchers};
 use flwr_daemon::completion::Completion;
@@ -18,6 +18,7 @@ use flwr_security::key::PrivateKey;
 use flwr_security::peer::Peer;
 use flwr_security::signature::Verifier;
 use flwr_wire::InFlight;
+use flwr_wire::host::uncounted_calls;
 use futures::future::BoxFuture;
 
 use crate::accounts::Accounts;
@@ -102,7 +103,8 @@ struct Inner {
     /// Limits the log lines of refused Fleet requests.
     quiet: Quiet<(Discriminant<Refusal>, Option<IpAddr>)>,
     newcomers: Newcomers,
-    calls: Calls,
+    /// Once somebody reads the counts.
+    calls: OnceLock<Calls>,
     /// The wrong tries of nodes that join.
     tries: Tries,
 }
@@ -124,7 +126,7 @@ impl Host {
             holders: Holders::default(),
             quiet: Quiet::default(),
             newcomers: Newcomers::default(),
-            calls: Calls::new(&Ground::ALL.map(Ground::word)),
+            calls: OnceLock::new(),
             tries: Tries::default(),
         }))
     }
@@ -134,9 +136,9 @@ impl Host {
         self.0.completion.settled().await;
     }
 
-    /// The calls of peers, as they are counted.
-    pub(crate) fn counted_calls(&self) -> &Calls {
-        &self.0.calls
+    /// Counts the calls of peers from now on.
+    pub(crate) fn count_calls(&self) -> &Calls {
+        self.0.calls.get_or_init(uncounted_calls)
     }
 
     /// The domain behind the doors.
@@ -180,7 +182,7 @@ impl flwr_wire::host::Host for Host {
     }
 
     fn calls(&self) -> Option<&Calls> {
-        Some(&self.0.calls)
+        self.0.calls.get()
     }
 }
 

@@ -290,7 +290,7 @@ fn page(
 ) -> Option<Page> {
     let place = config.metrics.as_ref()?;
     let mut registry = Registry::default();
-    let counted = (host.counted_calls(), watchers);
+    let counted = (host.count_calls(), watchers);
     let numbers = SuperLinkNumbers::new(link, work, counted, &mut registry);
     let shared = (meter, renewals);
     Some(Page::new(place, registry, shared, Arc::new(numbers)))

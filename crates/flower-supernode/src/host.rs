@@ -2,20 +2,20 @@
 //! to the desk. The only room that knows both the wire and the desk.
 
 use std::mem::{Discriminant, discriminant};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use flwr_core::id::RunId;
 use flwr_core::message::Metadata;
 use flwr_core::port::Result;
 use flwr_core::quiet::Quiet;
-use flwr_core::refusal::{Failure, Ground, Refusal};
+use flwr_core::refusal::{Failure, Refusal};
 use flwr_core::time::Timestamp;
 use flwr_daemon::appio::{Holders, Launchers, Origin, Readmission};
 use flwr_daemon::clock::Clock;
 use flwr_daemon::completion::Completion;
 use flwr_metrics::Calls;
 use flwr_wire::InFlight;
-use flwr_wire::host::{AppProof, Head, LauncherProof, RuntimeHost};
+use flwr_wire::host::{AppProof, Head, LauncherProof, RuntimeHost, uncounted_calls};
 use futures::future::BoxFuture;
 use tracing::{info, warn};
 
@@ -46,7 +46,8 @@ struct Inner {
     /// Limits the log lines of refused calls.
     quiet: Quiet<(Discriminant<Failure>, Option<Discriminant<Refusal>>)>,
     in_flight: InFlight,
-    calls: Calls,
+    /// Once somebody reads the counts.
+    calls: OnceLock<Calls>,
 }
 
 impl Host {
@@ -59,7 +60,7 @@ impl Host {
             holders: Holders::default(),
             quiet: Quiet::default(),
             in_flight: InFlight::default(),
-            calls: Calls::new(&Ground::ALL.map(Ground::word)),
+            calls: OnceLock::new(),
         }))
     }
 
@@ -74,9 +75,9 @@ impl Host {
         }
     }
 
-    /// The calls of ClientApps, as they are counted.
-    pub(crate) fn counted_calls(&self) -> &Calls {
-        &self.0.calls
+    /// Counts the calls of peers from now on.
+    pub(crate) fn count_calls(&self) -> &Calls {
+        self.0.calls.get_or_init(uncounted_calls)
     }
 
     /// Waits until all calls under way are done. Called once nobody can begin another.
@@ -102,7 +103,7 @@ impl flwr_wire::host::Host for Host {
     }
 
     fn calls(&self) -> Option<&Calls> {
-        Some(&self.0.calls)
+        self.0.calls.get()
     }
 }
 

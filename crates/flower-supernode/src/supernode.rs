@@ -11,10 +11,8 @@ use flwr_daemon::apps::Watchers;
 use flwr_daemon::clock::{Clock, SystemClock};
 use flwr_daemon::health;
 use flwr_daemon::listen::{Bound, Limits, Listener, Security, Service};
-use flwr_daemon::metrics::Page;
 use flwr_daemon::renew::Renewals;
 use flwr_daemon::stop::Stopper;
-use flwr_metrics::Registry;
 use flwr_wire::door::{ClientAppIo, HttpDoors, Runtime, RuntimeDoor};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -26,16 +24,18 @@ use crate::config::{Config, Launch};
 use crate::error::Error;
 use crate::host::Host;
 use crate::launcher::Launcher;
-use crate::metrics::{Measured, SuperNodeNumbers};
+use crate::metrics::Measured;
 use crate::store::Store;
 use crate::upstream::{Lasting, Learning, NoAnswer, NotJoined, Renewing, Upstream, signer};
 use crate::work::{Desk, Worker, WorkerParts};
 
 mod facts;
 mod fresh;
+mod numbers;
 
 use facts::log_facts;
 use fresh::{learning, renewals, renewing};
+use numbers::page;
 
 const HEALTH: Service = Service {
     name: "Health",
@@ -134,12 +134,10 @@ impl SuperNode {
         let draining = Stopper::new();
         let measured = config.metrics.as_ref().map(|_| Measured::new(&watchers));
         if let (Some(place), Some(measured), Some(port)) = (&config.metrics, &measured, metrics) {
-            let mut registry = Registry::default();
             let stopping = [draining.clone(), work_stopper.clone()];
-            let node = (&upstream, &store);
-            let numbers = SuperNodeNumbers::new(node, measured, stopping, &mut registry);
-            host.counted_calls().register(&mut registry);
-            let page = Page::new(place, registry, (&limits.meter, &renewals), numbers);
+            let node = (&upstream, &store, &host);
+            let shared = (&limits.meter, &renewals);
+            let page = page(place, node, measured, stopping, shared);
             let stopper = servers_stopper.clone();
             servers.spawn(async move { Ok(page.serve(port, stopper).await?) });
         }

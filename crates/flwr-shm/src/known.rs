@@ -7,8 +7,11 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use memmap2::Mmap;
 
+/// A file, and how many bytes it has.
+type Known = (Arc<OwnedFd>, usize);
+
 /// The mapped files, by where their bytes begin. No two mappings that live begin at the same place.
-static KNOWN: LazyLock<Mutex<HashMap<usize, Arc<OwnedFd>>>> = LazyLock::new(Mutex::default);
+static KNOWN: LazyLock<Mutex<HashMap<usize, Known>>> = LazyLock::new(Mutex::default);
 
 /// A mapping of a whole file that this process has written and sealed.
 struct Mapping {
@@ -30,7 +33,7 @@ impl Drop for Mapping {
 
 /// The bytes of this mapping, which is one of the whole file.
 pub(super) fn bytes_of(mapping: Mmap, file: OwnedFd) -> Bytes {
-    known().insert(place(&mapping), Arc::new(file));
+    known().insert(place(&mapping), (Arc::new(file), mapping.len()));
     Bytes::from_owner(Mapping { bytes: mapping })
 }
 
@@ -41,16 +44,15 @@ pub fn file_of(bytes: &Bytes) -> Option<Arc<OwnedFd>> {
     if bytes.is_empty() {
         return None;
     }
-    let file = known().get(&place(bytes)).cloned()?;
-    let length = rustix::fs::fstat(&*file).ok()?.st_size;
-    (u64::try_from(length).ok()? == bytes.len() as u64).then_some(file)
+    let (file, length) = known().get(&place(bytes)).cloned()?;
+    (length == bytes.len()).then_some(file)
 }
 
 fn place(bytes: &[u8]) -> usize {
     bytes.as_ptr().addr()
 }
 
-fn known() -> MutexGuard<'static, HashMap<usize, Arc<OwnedFd>>> {
+fn known() -> MutexGuard<'static, HashMap<usize, Known>> {
     // Nothing panics between two changes of the map.
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }

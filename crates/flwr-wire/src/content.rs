@@ -2,7 +2,7 @@
 //! beside its message: nobody copies the content into the encoded message or out of it. On the wire the
 //! content is the last field of the message.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use bytes::{Bytes, BytesMut};
 use flwr_proto as proto;
@@ -31,6 +31,8 @@ pub struct Place {
     pub key: usize,
     /// Bytes of the content.
     pub length: usize,
+    /// Bytes of the fields after the content.
+    pub after: usize,
 }
 
 /// What the beginning of an encoded message says of its content.
@@ -47,7 +49,8 @@ pub enum Found {
 impl Content {
     /// Takes a large content out of its message. Smaller contents stay, and other messages have none.
     pub fn take<M: Any>(message: &mut M) -> Option<Self> {
-        let (field, content) = field_of(message)?;
+        let field = number_in::<M>()?;
+        let content = content_of(message)?;
         if content.len() < LEAST_BYTES {
             return None;
         }
@@ -57,9 +60,15 @@ impl Content {
 
     /// Puts a content into the message that it is of.
     pub fn put<M: Any>(message: &mut M, bytes: Bytes) {
-        if let Some((_, content)) = field_of(message) {
+        if let Some(content) = content_of(message) {
             *content = bytes;
         }
+    }
+
+    /// Whether messages of this type have a content.
+    #[must_use]
+    pub fn is_in<M: Any>() -> bool {
+        number_in::<M>().is_some()
     }
 
     /// The key and the length of the content, which come before its bytes.
@@ -86,8 +95,8 @@ impl Content {
 
 /// Looks for the content in the beginning of a message of type `M` that has `length` bytes.
 #[must_use]
-pub fn find<M: Any + Default>(beginning: &[u8], length: usize) -> Found {
-    let Some((field, _)) = field_of(&mut M::default()) else {
+pub fn find<M: Any>(beginning: &[u8], length: usize) -> Found {
+    let Some(field) = number_in::<M>() else {
         return Found::Nothing;
     };
     if length < LEAST_BYTES {
@@ -115,14 +124,16 @@ fn walk(field: u32, beginning: &[u8], length: usize) -> Option<Found> {
                 let size = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
                 let begin = beginning.len() - rest.len();
                 if size >= LEAST_BYTES {
-                    let fits = begin.checked_add(size).is_some_and(|end| end <= length);
-                    return Some(match number == field && fits {
-                        true => Found::At(Place {
+                    let left = length.checked_sub(begin);
+                    let after = left.and_then(|left| left.checked_sub(size));
+                    return Some(match after {
+                        Some(after) if number == field => Found::At(Place {
                             before,
                             key: begin - before,
                             length: size,
+                            after,
                         }),
-                        false => Found::Nothing,
+                        _ => Found::Nothing,
                     });
                 }
                 rest = rest.get(size..)?;
@@ -132,15 +143,26 @@ fn walk(field: u32, beginning: &[u8], length: usize) -> Option<Found> {
     }
 }
 
-/// The number of the field for an object's content, and the field (flwr 1.20 wire).
-fn field_of<M: Any>(message: &mut M) -> Option<(u32, &mut Bytes)> {
+/// The number of the field for the content in messages of this type (flwr 1.20 wire).
+fn number_in<M: Any>() -> Option<u32> {
+    let message = TypeId::of::<M>();
+    if message == TypeId::of::<proto::PullObjectResponse>() {
+        Some(3)
+    } else if message == TypeId::of::<proto::PushObjectRequest>() {
+        Some(4)
+    } else {
+        None
+    }
+}
+
+fn content_of<M: Any>(message: &mut M) -> Option<&mut Bytes> {
     let message: &mut dyn Any = message;
     if message.is::<proto::PullObjectResponse>() {
         let pulled = message.downcast_mut::<proto::PullObjectResponse>()?;
-        return Some((3, &mut pulled.object_content));
+        return Some(&mut pulled.object_content);
     }
     let pushed = message.downcast_mut::<proto::PushObjectRequest>()?;
-    Some((4, &mut pushed.object_content))
+    Some(&mut pushed.object_content)
 }
 
 #[cfg(test)]

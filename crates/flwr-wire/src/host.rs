@@ -1,6 +1,7 @@
 //! What the program behind a door gives: sessions for those who have proven who they are.
 
 use flwr_core::port::Result;
+use flwr_core::refusal::Ground;
 use flwr_core::time::Timestamp;
 use flwr_metrics::Calls;
 use flwr_security::peer::Peer;
@@ -61,4 +62,10 @@ pub trait Host: Clone + Send + Sync + 'static {
     fn calls(&self) -> Option<&Calls> {
         None
     }
+}
+
+/// The calls of a daemon's peers, none of which was counted yet.
+#[must_use]
+pub fn uncounted_calls() -> Calls {
+    Calls::new(&Ground::ALL.map(Ground::word))
 }

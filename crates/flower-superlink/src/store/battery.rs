@@ -5,7 +5,7 @@ mod census;
 pub(in crate::store) mod joining;
 mod life;
 mod messages;
-mod metrics;
+pub(in crate::store) mod metrics;
 mod nodes;
 mod replies;
 mod runs;

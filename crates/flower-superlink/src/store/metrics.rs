@@ -11,6 +11,9 @@ pub(super) const MAX_POINTS: u64 = if cfg!(test) { 200 } else { 1_000_000 };
 /// Names kept of a round and type. An app that makes up a name for each reply fills no disk.
 const MAX_NAMES: usize = if cfg!(test) { 100 } else { 1000 };
 
+/// The columns of a total in every database, but for its run, round and type.
+pub(super) const SUMMARY: &str = "source, name, least, most, mean, weight, replies, failures";
+
 /// A round, and a type of instruction.
 pub(super) type Turn = (u32, String);
 /// A name within a turn.

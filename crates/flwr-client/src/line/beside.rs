@@ -62,7 +62,7 @@ impl<S, A> Beside<S, A> {
     }
 }
 
-impl<S: Carries, A: Any + Default> Service<Request<Body>> for Beside<S, A> {
+impl<S: Carries, A: Any> Service<Request<Body>> for Beside<S, A> {
     type Response = Response<Body>;
     type Error = S::Error;
     type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
@@ -77,6 +77,9 @@ impl<S: Carries, A: Any + Default> Service<Request<Body>> for Beside<S, A> {
             None => request,
         };
         let answer = self.service.call(request);
+        if !Content::is_in::<A>() {
+            return Box::pin(answer);
+        }
         let (room, received) = (self.room, self.received.clone());
         Box::pin(async move {
             let answer = answer.await?;

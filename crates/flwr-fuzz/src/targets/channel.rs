@@ -39,10 +39,7 @@ pub(super) fn content(data: &[u8]) {
         if let Found::At(place) = found {
             let begin = place.before + place.key;
             assert!(begin <= beginning.len(), "the key has come");
-            assert!(
-                begin + place.length <= length,
-                "the message has the content"
-            );
+            assert_eq!(begin + place.length + place.after, length);
             assert!(place.length >= LEAST_BYTES);
         }
     }

@@ -23,8 +23,8 @@ mod body;
 mod status;
 mod tokens;
 
-use body::HEAD_BYTES;
 pub(crate) use body::read;
+pub use body::{PREFIX_BYTES, prefix};
 pub use status::status;
 pub(crate) use tokens::{account_proof, with_tokens};
 
@@ -33,13 +33,13 @@ use status::Form;
 /// The response with this answer.
 pub(crate) fn answered(mut answer: Answer) -> Response<Body> {
     let headers = mem::take(&mut answer.headers);
-    let (mut head, content) = answer.encoded(HEAD_BYTES);
-    let length = head.len() - HEAD_BYTES + content.len();
+    let (mut head, content) = answer.encoded(PREFIX_BYTES);
+    let length = head.len() - PREFIX_BYTES + content.len();
     let Some(length) = u32::try_from(length).ok().filter(is_carried) else {
         let text = format!("the answer has {length} bytes, and gRPC carries {MAX_MESSAGE_BYTES}");
         return Status::out_of_range(text).into_http();
     };
-    head[1..HEAD_BYTES].copy_from_slice(&length.to_be_bytes());
+    head[..PREFIX_BYTES].copy_from_slice(&prefix(length));
     let parts = [head.into(), content].into_iter();
     let parts = parts.filter(|part: &Bytes| !part.is_empty());
     let frames = parts

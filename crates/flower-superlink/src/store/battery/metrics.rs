@@ -10,7 +10,12 @@ use crate::link::state::{Measure, Point, Sample, Source, Summary, Total};
 use crate::store::metrics::MAX_POINTS;
 
 /// What a node replies to `train` in a round, with these numbers of its app.
-fn sample(node: u64, round: u32, weight: f64, numbers: &[(&str, f64)]) -> Sample {
+pub(in crate::store) fn sample(
+    node: u64,
+    round: u32,
+    weight: f64,
+    numbers: &[(&str, f64)],
+) -> Sample {
     let measures = numbers.iter().map(|(name, value)| Measure {
         source: Source::App,
         name: (*name).to_owned(),

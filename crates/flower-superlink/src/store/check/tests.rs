@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flwr_core::id::NodeId;
 use flwr_core::run::Phase;
 use tempfile::TempDir;
 
 use super::*;
-use crate::link::state::{Measure, Sample, Source};
+use crate::store::battery::metrics::sample;
 use crate::store::battery::world::{NOON, RUN, Sent, World, blob};
 use crate::store::open::Opened;
 
@@ -142,18 +141,7 @@ async fn damaged_missing_and_stray_files_are_found_and_mended() {
 async fn metrics_that_do_not_fit_to_their_runs_are_found_and_mended() {
     let site = Site::new().await;
     let Opened { state, .. } = site.places.open(NOON).unwrap();
-    let sample = Sample {
-        node: NodeId(5),
-        round: 1,
-        kind: "train".to_owned(),
-        weight: 1.0,
-        is_error: false,
-        measures: vec![Measure {
-            source: Source::App,
-            name: "loss".to_owned(),
-            value: 0.5,
-        }],
-    };
+    let sample = sample(5, 1, 1.0, &[("loss", 0.5)]);
     state.add_samples(RUN, vec![sample], true).await.unwrap();
     state.close().await;
     drop(state);

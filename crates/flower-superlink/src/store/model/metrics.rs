@@ -4,7 +4,7 @@ use flwr_core::id::NodeId;
 use proptest::prelude::*;
 
 use super::history::{Checked, History};
-use crate::link::state::{Measure, Sample, Source};
+use crate::store::battery::metrics::sample;
 use crate::store::battery::world::RUN;
 
 impl History {
@@ -15,18 +15,7 @@ impl History {
             0..8 => f64::NAN,
             value => f64::from(value),
         };
-        let sample = Sample {
-            node: NodeId(node as u64),
-            round,
-            kind: "train".to_owned(),
-            weight: 1.0,
-            is_error: false,
-            measures: vec![Measure {
-                source: Source::App,
-                name: "loss".to_owned(),
-                value,
-            }],
-        };
+        let sample = sample(node as u64, round, 1.0, &[("loss", value)]);
         let added = self.state().add_samples(RUN, vec![sample], true).await;
         prop_assert!(added.is_ok());
         self.model.task.samples.push((round, node, value));

@@ -12,11 +12,8 @@ use super::row::{self, escaped, signed};
 use super::unit::Tx;
 use crate::link::state::{self, Measure, Point, Sample, Source, StateResult, Summary, Total};
 use crate::store::metrics::{
-    MAX_POINTS, Named, Totals, Turn, by_turn, from_column, sort, to_column,
+    MAX_POINTS, Named, SUMMARY, Totals, Turn, by_turn, from_column, sort, to_column,
 };
-
-/// A total, but for its round and type.
-const SUMMARY: &str = "source, name, least, most, mean, weight, replies, failures";
 
 async fn require_run(tx: &Tx<'_>, run: RunId) -> StateResult<()> {
     let select = tx.prepare_cached("SELECT 1 FROM run WHERE id = $1").await?;

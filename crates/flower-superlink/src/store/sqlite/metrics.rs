@@ -9,11 +9,8 @@ use super::SqliteState;
 use super::row::{self, signed};
 use crate::link::state::{self, Measure, Point, Sample, Source, StateResult, Summary, Total};
 use crate::store::metrics::{
-    MAX_POINTS, Named, Totals, Turn, by_turn, from_column, sort, to_column,
+    MAX_POINTS, Named, SUMMARY, Totals, Turn, by_turn, from_column, sort, to_column,
 };
-
-/// A total, but for its round and type.
-const SUMMARY: &str = "source, name, least, most, mean, weight, replies, failures";
 
 fn require_run(connection: &Connection, run: RunId) -> StateResult<u64> {
     let mut points = connection.prepare_cached("SELECT points FROM run WHERE id = ?")?;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use flwr_wire::carrier::grpc::{PREFIX_BYTES, prefix};
 use flwr_wire::content::{Found, Place, find};
 use http_body::Frame;
 use tonic::Status;
@@ -16,11 +17,8 @@ use tonic::body::Body;
 use super::Received;
 use super::room::{Arriving, Room};
 
-/// Bytes before the message: whether it is compressed, and its length (gRPC over HTTP/2).
-pub(super) const PREFIX_BYTES: usize = 5;
-
 /// The body without the content of its message of type `A`.
-pub(super) fn aside<A: Any + Default>(body: Body, room: Room, received: Received) -> Body {
+pub(super) fn aside<A: Any>(body: Body, room: Room, received: Received) -> Body {
     Body::new(Aside::<A> {
         body,
         room,
@@ -54,7 +52,7 @@ enum Step {
 /// A frame, or the failure that ends the body.
 type Given = Option<Result<Frame<Bytes>, Status>>;
 
-impl<A: Any + Default> http_body::Body for Aside<A> {
+impl<A: Any> http_body::Body for Aside<A> {
     type Data = Bytes;
     type Error = Status;
 
@@ -87,22 +85,23 @@ impl<A: Any + Default> http_body::Body for Aside<A> {
     }
 }
 
-impl<A: Any + Default> Aside<A> {
+impl<A: Any> Aside<A> {
     /// Takes what has arrived.
     fn take(&mut self, mut data: Bytes) -> Result<(), Status> {
         if let Step::Beginning(beginning) = &mut self.step {
             beginning.extend_from_slice(&data);
-            let (beginning, length) = match looked_at::<A>(beginning) {
-                Looked::Unknown => return Ok(()),
-                Looked::Nothing => {
+            match looked_at::<A>(beginning) {
+                Found::Unknown => return Ok(()),
+                Found::Nothing => {
                     let all = std::mem::take(beginning).freeze();
                     self.step = Step::Rest(Some(all), None);
                     return Ok(());
                 }
-                Looked::At(place, length) => (std::mem::take(beginning), (place, length)),
-            };
-            let (place, length) = length;
-            data = self.begin(beginning, place, length);
+                Found::At(place) => {
+                    let beginning = std::mem::take(beginning);
+                    data = self.begin(beginning, place);
+                }
+            }
         }
         if let Step::Content { content, left, .. } = &mut self.step {
             let part = data.split_to(data.len().min(*left));
@@ -113,14 +112,14 @@ impl<A: Any + Default> Aside<A> {
     }
 
     /// Begins the content, and gives what has arrived of it.
-    fn begin(&mut self, mut beginning: BytesMut, place: Place, length: usize) -> Bytes {
-        let others = length - place.key - place.length;
-        let mut head = beginning.split_to(PREFIX_BYTES + place.before);
-        let others = u32::try_from(others).unwrap_or(u32::MAX);
-        head[1..PREFIX_BYTES].copy_from_slice(&others.to_be_bytes());
+    fn begin(&mut self, mut beginning: BytesMut, place: Place) -> Bytes {
+        let mut others = beginning.split_to(PREFIX_BYTES + place.before);
+        // The whole message is not longer than a length of gRPC tells.
+        let length = u32::try_from(place.before + place.after).unwrap_or(u32::MAX);
+        others[..PREFIX_BYTES].copy_from_slice(&prefix(length));
         beginning.advance(place.key);
         self.step = Step::Content {
-            others: head,
+            others,
             content: self.room.begin(place.length),
             left: place.length,
         };
@@ -161,27 +160,17 @@ impl<A: Any + Default> Aside<A> {
     }
 }
 
-enum Looked {
-    Unknown,
-    Nothing,
-    At(Place, usize),
-}
-
 /// Looks for the content in what has arrived.
-fn looked_at<A: Any + Default>(beginning: &[u8]) -> Looked {
+fn looked_at<A: Any>(beginning: &[u8]) -> Found {
     let Some((prefix, message)) = beginning.split_first_chunk::<PREFIX_BYTES>() else {
-        return Looked::Unknown;
+        return Found::Unknown;
     };
     let &[compressed, ref length @ ..] = prefix;
     let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
     if compressed != 0 || length > flwr_proto::MAX_MESSAGE_BYTES {
-        return Looked::Nothing;
+        return Found::Nothing;
     }
-    match find::<A>(message, length) {
-        Found::Unknown => Looked::Unknown,
-        Found::Nothing => Looked::Nothing,
-        Found::At(place) => Looked::At(place, length),
-    }
+    find::<A>(message, length)
 }
 
 fn no_memory(error: &io::Error) -> Status {

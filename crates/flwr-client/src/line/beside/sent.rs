@@ -4,12 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use flwr_wire::carrier::grpc::{PREFIX_BYTES, prefix};
 use flwr_wire::content::Content;
 use http_body::Frame;
 use tonic::Status;
 use tonic::body::Body;
-
-use super::received::PREFIX_BYTES;
 
 /// The body, with the content after its only message.
 pub(super) fn with(message: Body, content: Content) -> Body {
@@ -58,15 +57,11 @@ impl http_body::Body for With {
 fn lengthened(message: &Bytes, content: &Content) -> Result<Bytes, Status> {
     let key = content.key();
     let length = (message.len() + key.len() + content.length()).saturating_sub(PREFIX_BYTES);
-    let (Some((prefix, fields)), Ok(length)) = (
-        message.split_first_chunk::<PREFIX_BYTES>(),
-        u32::try_from(length),
-    ) else {
+    let (Some(fields), Ok(length)) = (message.get(PREFIX_BYTES..), u32::try_from(length)) else {
         return Err(Status::internal("the call is too long, or has no message"));
     };
     let mut whole = BytesMut::with_capacity(message.len() + key.len());
-    whole.extend_from_slice(&prefix[..1]);
-    whole.extend_from_slice(&length.to_be_bytes());
+    whole.extend_from_slice(&prefix(length));
     whole.extend_from_slice(fields);
     whole.extend_from_slice(&key);
     Ok(whole.freeze())

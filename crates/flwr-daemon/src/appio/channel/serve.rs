@@ -55,12 +55,7 @@ pub(super) async fn run(socket: Socket, channels: AppChannels, peer: Peer) {
                 bytes: body,
                 body: packet.body,
             };
-            let (id, wire) = (call.id, call.wire);
             let answered = answer(call, body, &channels, peer.clone()).await;
-            let answered = answered.or_else(|error| {
-                warn!(?peer.process, %error, "an answer has no room in shared memory");
-                answer::unavailable(id, wire, &error)
-            });
             let sent = match answered {
                 Ok(Outgoing { parts, body }) => socket.send(&parts, body.as_deref()).await,
                 Err(error) => Err(error),
@@ -92,10 +87,14 @@ async fn answer(
         Wire::Grpc => channels.0.grpc.clone().oneshot(request).await,
         Wire::Http => channels.0.http.clone().oneshot(request).await,
     };
-    match answered {
-        Ok(response) => answer::of(id, wire, response).await,
+    let response = match answered {
+        Ok(response) => response,
         Err(never) => match never {},
-    }
+    };
+    answer::of(id, wire, response).await.or_else(|error| {
+        warn!(%error, "an answer to an app process has no room in shared memory");
+        answer::unavailable(id, wire, &error)
+    })
 }
 
 /// The call as a request, or why there is none.

@@ -7,7 +7,14 @@ use super::super::intake::{Incoming, Intake, Taken, Unread, broken};
 use crate::in_flight::NoRoom;
 
 /// Bytes before a message: whether it is compressed, and its length (gRPC over HTTP/2).
-pub(super) const HEAD_BYTES: usize = 5;
+pub const PREFIX_BYTES: usize = 5;
+
+/// What comes before a message of this length that is not compressed.
+#[must_use]
+pub const fn prefix(length: u32) -> [u8; PREFIX_BYTES] {
+    let [a, b, c, d] = length.to_be_bytes();
+    [0, a, b, c, d]
+}
 
 /// Reads the only message of a call.
 pub(crate) async fn read(intake: Intake<'_>, body: Body) -> Result<Taken, Status> {
@@ -18,14 +25,14 @@ pub(crate) async fn read(intake: Intake<'_>, body: Body) -> Result<Taken, Status
 
 /// The length that the message announces.
 async fn head(incoming: &mut Incoming) -> Result<usize, Unread> {
-    let mut head = [0; HEAD_BYTES];
+    let mut head = [0; PREFIX_BYTES];
     let mut read = 0;
-    while read < HEAD_BYTES {
+    while read < PREFIX_BYTES {
         if !incoming.fill().await? {
             return Err(broken("the call has no message"));
         }
         let rest = &mut incoming.rest;
-        let part = rest.split_to(rest.len().min(HEAD_BYTES - read));
+        let part = rest.split_to(rest.len().min(PREFIX_BYTES - read));
         head[read..read + part.len()].copy_from_slice(&part);
         read += part.len();
     }
